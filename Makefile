@@ -1,0 +1,29 @@
+# Every target installs what it needs, and only when needed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: serve test lint clean
+
+serve: $(VENV)/train.installed models/promoted.json  ## train the bundled model if there is none, and serve it on port 8000
+	exec $(BIN)/triage serve
+
+test: lint  ## everything that CI runs
+	$(BIN)/pytest
+
+lint: $(VENV)/dev.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+models/promoted.json: | $(VENV)/train.installed
+	$(BIN)/triage train --preset quick --resume
+
+$(VENV)/%.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@
+
+clean:  ## trained models are kept
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

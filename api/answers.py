@@ -1,0 +1,114 @@
+"""From posts to answers, for the service and the command line alike; one bad post fails alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from api.schemas import ItemErrorCode, Options, WarningCode
+from model.decision import ACTIONS, Decision, decide
+from model.policy import Policy
+from model.scores import Scores
+from model.tokenizer import Encoded, PostTokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A post that cannot be labelled."""
+
+    code: ItemErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A post that was labelled."""
+
+    decision: Decision
+    encoded: Encoded
+
+
+Answer = Labelled | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Posts as the engine takes them.
+
+    Attributes:
+        encoded: those that can be scored, in order.
+        refused: the others, by their position among all posts.
+        total: number of all posts.
+    """
+
+    encoded: list[Encoded]
+    refused: dict[int, Refused]
+    total: int
+
+
+def prepare(texts: Sequence[str], tokenizer: PostTokenizer, max_characters: int) -> Prepared:
+    """Tokenise posts and sort out those that cannot be labelled."""
+    refused = {
+        index: Refused(
+            ItemErrorCode.TEXT_TOO_LONG, f"the text has {len(text)} characters, the limit is {max_characters}"
+        )
+        for index, text in enumerate(texts)
+        if len(text) > max_characters
+    }
+    fitting = [index for index in range(len(texts)) if index not in refused]
+    encoded = []
+    for index, post in zip(fitting, tokenizer.encode([texts[index] for index in fitting]), strict=True):
+        if post.empty:
+            refused[index] = Refused(ItemErrorCode.TEXT_EMPTY, "the text is empty")
+        else:
+            encoded.append(post)
+    return Prepared(encoded, refused, len(texts))
+
+
+def answer(prepared: Prepared, scores: Scores, policy: Policy) -> list[Answer]:
+    """Decide, and put the refused posts back in their places.
+
+    Args:
+        scores: of `prepared.encoded`, in that order.
+    """
+    labelled = iter(map(Labelled, decide(scores, policy), prepared.encoded))
+    return [prepared.refused.get(index) or next(labelled) for index in range(prepared.total)]
+
+
+def result(index: int, post_id: str | None, item: Answer, policy: Policy, options: Options) -> dict[str, Any]:
+    """One entry of `results`, as `schemas.Answered` or `schemas.Failed` describe it."""
+    plain: dict[str, Any] = {"index": index} if post_id is None else {"index": index, "id": post_id}
+    if isinstance(item, Refused):
+        return {**plain, "status": "error", "error": {"code": item.code.value, "message": item.message}}
+    decision, encoded = item.decision, item.encoded
+    return {
+        **plain,
+        "status": "ok",
+        "labels": {
+            name: {
+                "label": head.label,
+                "confidence": head.confidence,
+                "threshold": head.threshold,
+                "decision": "accept" if head.accepted else "review",
+                "alternatives": _runners_up(policy.heads[name].labels, head.probabilities, options.top_k),
+            }
+            for name, head in decision.heads.items()
+            if options.heads is None or name in options.heads
+        },
+        "route": {"action": decision.action, "department": decision.owner, "reasons": list(decision.reasons)},
+        "input": {"tokens": len(encoded.ids), "truncated": encoded.truncated},
+        "warnings": [WarningCode.TRUNCATED.value] if encoded.truncated else [],
+    }
+
+
+def summary(answers: Sequence[Answer]) -> dict[str, int]:
+    """The counts that end an answer."""
+    labelled = [item.decision.action for item in answers if isinstance(item, Labelled)]
+    counts = {"total": len(answers), "ok": len(labelled), "failed": len(answers) - len(labelled)}
+    return {**counts, **{action: labelled.count(action) for action in ACTIONS}}
+
+
+def _runners_up(labels: Sequence[str], probabilities: Any, top_k: int) -> list[dict[str, Any]]:
+    order = np.argsort(-probabilities, kind="stable")[1 : top_k + 1]
+    return [{"label": labels[index], "confidence": float(probabilities[index])} for index in order.tolist()]

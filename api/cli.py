@@ -1,0 +1,37 @@
+"""The command `triage`. Results on stdout, everything else on stderr; exit 0 done, 1 a gate failed, 2 bad input."""
+
+import sys
+
+import typer
+
+from api.commands import classify, config, evaluate, export, models, serve, train
+from api.commands.shared import stderr
+from data.errors import TriageError
+
+app = typer.Typer(
+    name="triage",
+    help="Label the posts that people write to a company by intent, urgency and owning department.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.command("evaluate")(evaluate.evaluate)
+app.command("classify")(classify.classify)
+app.command("serve")(serve.serve)
+app.add_typer(models.app, name="models")
+app.command("config")(config.config)
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is one line on stderr, not a traceback."""
+    try:
+        app()
+    except TriageError as error:
+        stderr.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""What several verbs share."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from api.settings import load_settings
+from data.errors import ConfigurationError, MissingExtraError
+from data.examples import describe_bad_rows, read_examples
+from data.posts import Example
+from data.tables import FORMATS
+from data.taxonomy import Taxonomy
+from model.bundle import Bundle
+from model.registry import Registry
+
+stdout = Console()
+stderr = Console(stderr=True)
+
+BundleArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[BUNDLE]", help="path, NAME or NAME@VERSION; by default the promoted one"),
+]
+BundleOption = Annotated[
+    str | None, typer.Option("--model", help="bundle: path, NAME or NAME@VERSION; by default the promoted one")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+ModelsOption = Annotated[Path | None, typer.Option("--models", help="folder of the bundles", show_default="models")]
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Around the imports of a verb that needs an optional part of the installation.
+
+    Raises:
+        MissingExtraError: with the line that installs it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"this verb needs {error.name}, which is not installed; install it: pip install -e '.[{name}]'"
+        ) from error
+
+
+def registry(models: Path | None) -> Registry:
+    """The registry that the settings and the flag `--models` name."""
+    return Registry(load_settings({"models": models}).models)
+
+
+def load_bundle(reference: str | None, models: Path | None) -> Bundle:
+    """The verified bundle that an argument names."""
+    return Bundle.load(registry(models).resolve(reference))
+
+
+def bundle_and_files(arguments: list[str]) -> tuple[str | None, list[Path]]:
+    """Tell `[BUNDLE] FILE…` apart: the first argument is a file if it ends as one.
+
+    Raises:
+        ConfigurationError: no file was given.
+    """
+    first, *rest = arguments
+    named = Path(first).suffix.lower() not in FORMATS
+    files = [Path(argument) for argument in (rest if named else arguments)]
+    if not files:
+        raise ConfigurationError(f"give at least one file of labelled posts after the bundle {first!r}")
+    return (first if named else None), files
+
+
+def read_labelled(files: list[Path], taxonomy: Taxonomy) -> list[Example]:
+    """Labelled posts; bad rows are reported and left out."""
+    reading = read_examples(files, taxonomy)
+    if reading.bad:
+        note(f"left out {len(reading.bad)} bad rows of {len(reading.bad) + len(reading.examples)}:")
+        note(describe_bad_rows(reading.bad))
+    return reading.examples
+
+
+def print_json(plain: Any) -> None:
+    """JSON on stdout, as it is: no colours, no wrapping."""
+    typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def note(message: str) -> None:
+    """A line for the person at the terminal."""
+    stderr.print(message, markup=False, highlight=False, soft_wrap=True)

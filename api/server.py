@@ -1,0 +1,53 @@
+"""The process around the service: start, ready, drain, end."""
+
+import logging
+import sys
+from typing import Any
+
+import uvicorn
+
+from api.app import create_app
+from api.service import Service
+from api.settings import Settings
+from model.bundle import Bundle
+
+
+def serve(bundle: Bundle, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; then drain and return.
+
+    Raises:
+        Exception: whatever kept the model from being loaded.
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    app = create_app(bundle, settings, on_failure=lambda: server.stop())  # noqa: PLW0108  # the server is made below
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            timeout_graceful_shutdown=settings.drain_seconds,
+            log_config=None,
+            server_header=False,
+            access_log=False,  # /metrics counts requests; a line for each would cost more than it tells
+        ),
+        app.state.service,
+    )
+    server.run()
+    failure = app.state.service.failure
+    if failure is not None:
+        raise failure
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells the service when it begins to drain."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self._service.drain()
+        super().handle_exit(sig, frame)
+
+    def stop(self) -> None:
+        self.should_exit = True

@@ -1,0 +1,108 @@
+"""The model in service: loading, admission, scoring off the event loop, draining."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+
+from api.answers import Answer, answer, prepare
+from api.problems import Code, Problem
+from api.settings import Settings
+from api.telemetry import Telemetry
+from model.bundle import Bundle
+from model.engine import Engine
+
+log = logging.getLogger("triage")
+
+# Lengths of the posts that warm the engine up: its memory arena grows to what it has seen.
+_WARM_UP = ("hello", "where is my order? it was due on monday " * 4, "a long e-mail " * 200)
+
+
+class State(StrEnum):
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+class Service:
+    """One bundle in service. Lives on the event loop; tokenising and inference run on threads."""
+
+    def __init__(self, bundle: Bundle, settings: Settings, telemetry: Telemetry) -> None:
+        self.bundle = bundle
+        self.settings = settings
+        self.state = State.LOADING
+        self.failure: BaseException | None = None
+        self._telemetry = telemetry
+        self._engine: Engine | None = None
+        self._queued = 0
+
+    async def load(self) -> None:
+        """Load and warm up; afterwards the state is READY, or FAILED with the reason in `failure`."""
+        try:
+            self._engine = await asyncio.to_thread(self.bundle.engine, self.settings.threads)
+            await asyncio.to_thread(self._engine.score, _WARM_UP)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the process must say so and end
+            self.state, self.failure = State.FAILED, error
+            return
+        self._telemetry.model(self.bundle.manifest)
+        if self.state is State.LOADING:
+            self.state = State.READY
+        log.info("ready: %s, %d threads", self.bundle.manifest.reference, self._engine.workers)
+
+    def drain(self) -> None:
+        """Refuse what comes from now on; what was admitted is still answered."""
+        self.state = State.DRAINING
+
+    async def close(self) -> None:
+        """End the engine's threads."""
+        if self._engine:
+            await asyncio.to_thread(self._engine.close)
+
+    async def classify(self, texts: Sequence[str]) -> list[Answer]:
+        """Answer a batch, which is admitted whole or refused whole.
+
+        Raises:
+            Problem: loading, draining, queue full, or the answer took too long.
+        """
+        engine = self._ready_engine()
+        with self._admitted(len(texts)):
+            prepared = await asyncio.to_thread(prepare, texts, engine.tokenizer, self.settings.max_characters)
+            scoring = engine.submit(prepared.encoded)
+            try:
+                async with asyncio.timeout(self.settings.timeout_seconds):
+                    await asyncio.gather(*map(asyncio.wrap_future, scoring.futures))
+            except TimeoutError:
+                limit = self.settings.timeout_seconds
+                raise Problem(Code.TIMEOUT, f"no answer within {limit:g} seconds", limit=limit) from None
+            finally:
+                scoring.cancel()  # of no effect on runs that are done
+            answers = await asyncio.to_thread(answer, prepared, scoring.scores, self.bundle.policy)
+        self._telemetry.answers(answers)
+        return answers
+
+    def _ready_engine(self) -> Engine:
+        if self.state is State.DRAINING:
+            raise Problem(Code.DRAINING, "the service is shutting down; ask another instance")
+        if self._engine is None or self.state is not State.READY:
+            raise Problem(Code.LOADING, "the model is being loaded; try again shortly")
+        return self._engine
+
+    @contextmanager
+    def _admitted(self, posts: int) -> Iterator[None]:
+        limit = self.settings.max_queued_posts
+        if self._queued + posts > limit:
+            raise Problem(
+                Code.QUEUE_FULL,
+                f"{self._queued} posts are waiting, {posts} more would exceed the limit of {limit}; try again shortly",
+                limit=limit,
+                value=self._queued + posts,
+            )
+        self._queued += posts
+        self._telemetry.queued_posts.set(self._queued)
+        try:
+            yield
+        finally:
+            self._queued -= posts
+            self._telemetry.queued_posts.set(self._queued)

@@ -1,0 +1,107 @@
+"""What can be set, and where each value came from: flag over environment over triage.toml over default."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from data.errors import ConfigurationError
+
+FILE = Path("triage.toml")
+ENVIRONMENT = "TRIAGE_"
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and its bounds, in this one place."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT, env_ignore_empty=True, toml_file=FILE, extra="forbid", frozen=True
+    )
+
+    models: Path = Field(Path("models"), description="folder of the bundles")
+    model: str | None = Field(
+        None, description="bundle to serve: path, NAME or NAME@VERSION; default: the promoted one"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    threads: int | None = Field(None, ge=1, description="worker threads of the engine; default: the CPUs it may use")
+    max_posts: int = Field(1000, ge=1, description="posts that one request may hold")
+    max_body_bytes: int = Field(8 * 2**20, ge=1024, description="size that one request's body may have")
+    max_characters: int = Field(20_000, ge=1, description="characters that one post may have")
+    max_queued_posts: int = Field(4000, ge=1, description="posts being answered at a time; more are refused with 429")
+    timeout_seconds: float = Field(30.0, gt=0, description="a request that takes longer is answered with 504")
+    drain_seconds: int = Field(30, ge=1, description="time for open requests to end after SIGTERM")
+
+    @model_validator(mode="after")
+    def _a_full_request_fits_the_queue(self) -> "Settings":
+        if self.max_posts > self.max_queued_posts:
+            raise ValueError(
+                f"max_posts ({self.max_posts}) is more than max_queued_posts ({self.max_queued_posts}): "
+                "a full request could never be admitted"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings that hold.
+
+    Args:
+        flags: values from the command line; `None` values count as not given.
+
+    Raises:
+        ConfigurationError: with every fault at once.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        return Settings(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{FILE}: not TOML: {error}") from error
+    except ValidationError as error:
+        faults = [f"  {_origin_of_fault(fault, given)}: {fault['msg']}" for fault in error.errors(include_url=False)]
+        raise ConfigurationError(f"{len(faults)} fault(s) in the configuration:\n" + "\n".join(faults)) from error
+
+
+def origins(flags: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """For each setting where its value came from: `flag`, the environment variable, the file, or `default`."""
+    given = {name for name, value in (flags or {}).items() if value is not None}
+    environment = EnvSettingsSource(Settings)()
+    file = TomlConfigSettingsSource(Settings)()
+    found = {}
+    for name in Settings.model_fields:
+        if name in given:
+            found[name] = "flag"
+        elif name in environment:
+            found[name] = ENVIRONMENT + name.upper()
+        else:
+            found[name] = str(FILE) if name in file else "default"
+    return found
+
+
+def _origin_of_fault(fault: Any, given: Mapping[str, Any]) -> str:
+    name = ".".join(map(str, fault["loc"]))
+    if not name:
+        return "settings"
+    if fault["type"] == "extra_forbidden":
+        return f"{FILE}: {name}"
+    where = origins(given).get(str(fault["loc"][0]), "")
+    return f"{name} (from {where})"

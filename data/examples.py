@@ -1,0 +1,150 @@
+"""Labelled posts read from files, every row checked against the taxonomy."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import DataError
+from data.normalise import normalise
+from data.posts import POST_FIELDS, Example, Post
+from data.tables import BadRow, Row, read_rows
+from data.taxonomy import Taxonomy
+
+# The first of these columns that a row has names what a split must not tear apart.
+GROUP_FIELDS = ("group", "scenario", "thread")
+
+MAX_BAD_SHARE = 0.05
+_SHOWN = 10
+
+# A column is taken for a head when its values repeat like labels do.
+_MAX_FOUND_LABELS = 500
+_MIN_ROWS_PER_LABEL = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read: the good rows, and why the others were left out."""
+
+    examples: list[Example]
+    bad: list[BadRow]
+
+
+def read_examples(paths: Sequence[Path], taxonomy: Taxonomy, max_bad_share: float = MAX_BAD_SHARE) -> Reading:
+    """Read labelled posts from JSONL, CSV, TSV or Parquet files.
+
+    A column `text` holds the post, a column of a head's name its label. Empty cells and absent keys are unknown labels;
+    null (in CSV the word `null`) says that no label of an optional head applies.
+
+    Raises:
+        DataError: a file cannot be read, more than `max_bad_share` of the rows are bad, or none is good.
+    """
+    good: list[Example] = []
+    bad: list[BadRow] = []
+    for path in paths:
+        for example in iter_examples(path, taxonomy):
+            if isinstance(example, BadRow):
+                bad.append(example)
+            else:
+                good.append(example)
+    total = len(good) + len(bad)
+    names = ", ".join(map(str, paths))
+    if not good or len(bad) > max_bad_share * total:
+        allowed = f"at most {max_bad_share:.0%} may be bad" if good else "expected at least one good row"
+        raise DataError(f"{names}: {len(bad)} of {total} rows are bad; {allowed}\n{describe_bad_rows(bad)}")
+    return Reading(good, bad)
+
+
+def iter_examples(path: Path, taxonomy: Taxonomy) -> Iterator[Example | BadRow]:
+    """Stream the rows of one file as examples, each bad one as a `BadRow` in its place."""
+    for row in read_rows(path):
+        yield row if isinstance(row, BadRow) else _example(row, taxonomy)
+
+
+def describe_bad_rows(bad: Sequence[BadRow]) -> str:
+    """The first few bad rows, a line each, and how many more there are."""
+    lines = [f"  {row}" for row in bad[:_SHOWN]]
+    if len(bad) > _SHOWN:
+        lines.append(f"  … and {len(bad) - _SHOWN} more")
+    return "\n".join(lines)
+
+
+def find_taxonomy(paths: Sequence[Path], name: str) -> Taxonomy:
+    """The heads and labels that stand in the data: every column, besides the post's own, whose values repeat.
+
+    Labels are sorted by name and all heads are nominal: an order cannot be seen in data.
+
+    Raises:
+        DataError: no column looks like a label.
+    """
+    values: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    optional: set[str] = set()
+    for path in paths:
+        for row in read_rows(path):
+            if isinstance(row, BadRow):
+                continue
+            for column, value in row.values.items():
+                if column in POST_FIELDS or column in GROUP_FIELDS:
+                    continue
+                if value is None or value == "null":
+                    optional.add(column)
+                elif isinstance(value, str) and value:
+                    values[column][value] += 1
+    heads = [
+        {"name": column, "optional": column in optional, "labels": sorted(counts)}
+        for column, counts in values.items()
+        if 2 <= len(counts) <= _MAX_FOUND_LABELS and counts.total() >= _MIN_ROWS_PER_LABEL * len(counts)
+    ]
+    if not heads:
+        raise DataError(
+            f"{', '.join(map(str, paths))}: no column looks like labels (text that repeats, 2 to {_MAX_FOUND_LABELS} "
+            f"different values); columns found: {sorted(values) or 'none'}. Name the heads in a file: --taxonomy FILE"
+        )
+    return Taxonomy.from_dict({"name": name, "heads": heads})
+
+
+def posts_of(examples: Iterable[Example]) -> list[str]:
+    """The texts, in order."""
+    return [example.post.text for example in examples]
+
+
+def _example(row: Row, taxonomy: Taxonomy) -> Example | BadRow:
+    text = row.values.get("text")
+    if not isinstance(text, str):
+        found = "no such column" if "text" not in row.values else type(text).__name__
+        return row.bad(f"expected a text, found {found}", "text")
+    if not normalise(text):
+        return row.bad("the text is empty", "text")
+    labels: dict[str, str | None] = {}
+    for head in taxonomy:
+        if head.name not in row.values:
+            continue
+        value = row.values[head.name]
+        if value is None or value == "null":
+            if head.optional:
+                labels[head.name] = None
+        elif value == "":
+            continue
+        elif value in head.labels:
+            labels[head.name] = value
+        else:
+            return row.bad(f"{_brief(value)} is not a label of this head", head.name)
+    if not labels:
+        return row.bad(f"no label of any head {[head.name for head in taxonomy]}")
+    rest = {name: _text(value) for name, value in row.values.items() if name not in labels and name != "text"}
+    return Example(
+        post=Post(text, **{name: rest[name] for name in POST_FIELDS if rest.get(name)}),
+        labels=labels,
+        group=next((rest[name] for name in GROUP_FIELDS if rest.get(name)), None),
+        metadata={name: value for name, value in rest.items() if name not in POST_FIELDS and value},
+    )
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _brief(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -1,0 +1,38 @@
+"""The configuration of the network, saved beside its weights."""
+
+from typing import Any, ClassVar
+
+from transformers import AutoConfig, PreTrainedConfig
+
+
+class TriageConfig(PreTrainedConfig):
+    """An encoder's own configuration, and the size of each head.
+
+    Args:
+        encoder: the configuration of any Hugging Face encoder, as a dictionary with its `model_type`.
+        heads: number of labels by head, in the order of the outputs.
+        dropout: probability of dropping an element of the pooled embedding in training.
+        label_smoothing: share of the target's mass that is spread over all labels in training.
+    """
+
+    model_type = "triage"
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["embedding"]  # so that the Trainer gathers only logits
+
+    def __init__(
+        self,
+        encoder: dict[str, Any] | None = None,
+        heads: dict[str, int] | None = None,
+        dropout: float = 0.1,
+        label_smoothing: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        self.encoder = encoder or {}
+        self.heads = heads or {}
+        self.dropout = dropout
+        self.label_smoothing = label_smoothing
+        super().__init__(**kwargs)
+
+    def encoder_config(self) -> PreTrainedConfig:
+        """The encoder's configuration as its own class."""
+        settings = dict(self.encoder)
+        return AutoConfig.for_model(settings.pop("model_type"), **settings)

@@ -1,0 +1,107 @@
+"""What turns scores into decisions: calibration, thresholds, routing. Tied to one model and one taxonomy."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.errors import PolicyError
+from data.files import write_whole
+from data.taxonomy import Taxonomy
+
+DEFAULT_THRESHOLD = 0.5
+
+
+class HeadPolicy(BaseModel):
+    """The policy of one head.
+
+    Attributes:
+        labels: in the order of the head's logits.
+        temperature: divides the logits before the softmax.
+        threshold: calibrated probability from which a label is accepted without a person.
+        label_thresholds: the same by label, where one differs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    labels: tuple[str, ...]
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    threshold: float = Field(default=DEFAULT_THRESHOLD, ge=0, le=1)
+    label_thresholds: Mapping[str, float] = {}
+
+    def threshold_of(self, label: str) -> float:
+        return self.label_thresholds.get(label, self.threshold)
+
+
+class Policy(BaseModel):
+    """All that `decide` needs besides scores.
+
+    Attributes:
+        model_sha256: of the model.onnx whose scores it was fitted on; at another precision they are others.
+        taxonomy_sha256: of the taxonomy whose labels it names.
+        owner: the head that names who must act, if the taxonomy has one.
+        unowned: labels by head that nobody owns.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    format: int = Field(default=1, ge=1, le=1)
+    model_sha256: str
+    taxonomy_sha256: str
+    heads: Mapping[str, HeadPolicy]
+    owner: str | None = None
+    unowned: Mapping[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def plain(cls, taxonomy: Taxonomy, model_sha256: str, temperatures: Mapping[str, float] | None = None) -> "Policy":
+        """Default thresholds, with a temperature by head where one was fitted."""
+        temperatures = temperatures or {}
+        return cls(
+            model_sha256=model_sha256,
+            taxonomy_sha256=taxonomy.sha256,
+            heads={
+                head.name: HeadPolicy(labels=head.labels, temperature=temperatures.get(head.name, 1.0))
+                for head in taxonomy
+            },
+            owner=taxonomy.routing.owner if taxonomy.routing else None,
+            unowned=dict(taxonomy.routing.unowned) if taxonomy.routing else {},
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "Policy":
+        """Read policy.json.
+
+        Raises:
+            PolicyError: it is not a policy; every fault is named.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            raise PolicyError(f"{path}: not a policy: {faults}") from error
+
+    def write(self, path: Path) -> None:
+        """Write policy.json, whole or not at all."""
+        write_whole(path, self.model_dump_json(indent=2) + "\n")
+
+    def check(self, model_sha256: str, taxonomy: Taxonomy) -> None:
+        """Refuse to serve another model or taxonomy than the one that the policy was made for.
+
+        Raises:
+            PolicyError: it was made for another.
+        """
+        for what, own, found in (
+            ("model", self.model_sha256, model_sha256),
+            ("taxonomy", self.taxonomy_sha256, taxonomy.sha256),
+        ):
+            if own != found:
+                raise PolicyError(
+                    f"the policy was made for the {what} {own[:12]}, found {found[:12]}: "
+                    "its thresholds mean nothing here; tune a policy on this bundle's own scores"
+                )
+
+    @property
+    def version(self) -> str:
+        """A short name for exactly this content."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]

@@ -1,0 +1,110 @@
+"""Small real things that many tests need: an encoder of a few kilobytes, a taxonomy, posts, and a trained bundle."""
+
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import BertProcessing
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
+
+from data.posts import Example, Post
+from data.splitting import Parts
+from data.taxonomy import Taxonomy
+from model.bundle import Bundle
+from model.registry import Registry
+from training.pipeline import Job, train_bundle
+from training.recipe import Recipe
+
+WORDS = "my the order is late broken refund please site down again lawyer court invoice wrong thanks win cash now help"
+
+
+@pytest.fixture(scope="session")
+def taxonomy() -> Taxonomy:
+    """Three heads as in the default taxonomy, with few labels."""
+    return Taxonomy.from_dict(
+        {
+            "name": "toy",
+            "heads": [
+                {"name": "intent", "labels": [{"refund": "wants money back"}, "outage", "spam"]},
+                {"name": "urgency", "kind": "ordinal", "labels": ["low", "normal", "high"]},
+                {"name": "department", "optional": True, "labels": ["support", "it"]},
+            ],
+            "routing": {"owner": "department", "unowned": {"intent": ["spam"]}},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def examples() -> list[Example]:
+    """Sixty posts whose words tell the labels."""
+    kinds = [
+        ("refund please order {} is late", "refund", "normal", "support"),
+        ("site is down again {}", "outage", "high", "it"),
+        ("win cash now {}", "spam", "low", None),
+    ]
+    words = WORDS.split()
+    return [
+        Example(
+            Post(text.format(f"{words[index % len(words)]} {words[index // 3 % len(words)]}"), id=str(index)),
+            {"intent": intent, "urgency": urgency, "department": department},
+            group=f"story-{index}",
+        )
+        for index in range(60)
+        for text, intent, urgency, department in [kinds[index % 3]]
+    ]
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of two narrow layers with random weights, as a folder that `find_encoder` takes."""
+    folder = tmp_path_factory.mktemp("encoder")
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS.split(), *"abcdefghijklmnopqrstuvwxyz0123456789[]"]
+    tokenizer = Tokenizer(WordPiece({word: index for index, word in enumerate(vocabulary)}, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.normalizer = BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.post_processor = BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+    ).save_pretrained(folder)
+    set_seed(1)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=48,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recipe(tiny_encoder: Path) -> Recipe:
+    """A few quick steps that learn the toy posts."""
+    return Recipe(encoder=str(tiny_encoder), epochs=4, batch_size=8, encoder_lr=2e-3, head_lr=1e-2, max_tokens=32)
+
+
+@pytest.fixture(scope="session")
+def parts(examples: list[Example]) -> Parts:
+    """The toy posts in four parts, every kind in each."""
+    return Parts(train=examples[:30], dev=examples[30:39], calibration=examples[39:48], test=examples[48:])
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory, taxonomy: Taxonomy, parts: Parts, recipe: Recipe) -> Registry:
+    """A folder of models with one promoted bundle, `toy@1`, trained for real. Not to be changed: copy it."""
+    found = Registry(tmp_path_factory.mktemp("models"))
+    source = tmp_path_factory.mktemp("source") / "posts.jsonl"
+    source.write_text("{}\n")
+    train_bundle(Job("toy", taxonomy, parts, recipe, [source]), found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def bundle(registry: Registry) -> Bundle:
+    """The bundle `toy@1`. Not to be changed: copy it."""
+    return Bundle.load(registry.resolve("toy@1"))

@@ -1,0 +1,219 @@
+"""From labelled posts to a bundle: train, export, calibrate, score, publish."""
+
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import BundleError
+from data.examples import posts_of
+from data.files import file_sha256, write_whole
+from data.normalise import fingerprint
+from data.posts import Example
+from data.splitting import Parts, split_by_group
+from data.taxonomy import Taxonomy
+from evaluation.calibration import fit_temperature
+from evaluation.metrics import evaluate
+from evaluation.targets import UNLABELLED, targets_of
+from model import bundle as layout
+from model.bundle import Bundle, inherit, seal
+from model.decision import decide
+from model.encoders import find_encoder
+from model.engine import Engine
+from model.export import Exported, export_onnx
+from model.network import TriageNetwork
+from model.policy import Policy
+from model.registry import Registry
+from model.scores import Scores
+from model.tokenizer import PostTokenizer
+from training.card import card
+from training.encoding import to_dataset
+from training.recipe import Recipe
+from training.run import train
+
+_RUNS = ".runs"
+_PACKAGES = ("torch", "transformers", "datasets", "onnx", "onnxruntime", "tokenizers", "numpy", "triage")
+_SOURCES = ("data", "model", "evaluation", "training")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train.
+
+    Attributes:
+        sources: the files that the examples were read from.
+    """
+
+    name: str
+    taxonomy: Taxonomy
+    parts: Parts
+    recipe: Recipe
+    sources: Sequence[Path]
+
+    def identity(self) -> str:
+        """A hash of everything that changes the result: a run is only ever resumed by its own job."""
+        rows = [(part, _row(example)) for part in ("train", "dev") for example in getattr(self.parts, part)]
+        return _hash([asdict(self.recipe), self.taxonomy.sha256, rows])[:16]
+
+
+def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
+    """Train and publish the next version of `job.name`.
+
+    Returns:
+        The folder of the new bundle.
+
+    Raises:
+        EncoderError, ExportError, Interrupted: see there. Nothing is published then.
+    """
+    encoder = find_encoder(job.recipe.encoder)
+    network = TriageNetwork.from_encoder(
+        encoder, job.taxonomy, dropout=job.recipe.dropout, label_smoothing=job.recipe.label_smoothing
+    )
+    tokenizer = PostTokenizer(encoder.tokenizer(), min(job.recipe.max_tokens, network.max_tokens))
+    work = registry.root / _RUNS / f"{job.name}-{job.identity()}"
+    outcome = train(
+        network,
+        to_dataset(job.parts.train, job.taxonomy, tokenizer),
+        to_dataset(job.parts.dev, job.taxonomy, tokenizer),
+        job.recipe,
+        work / "checkpoints",
+        tokenizer.pad_id,
+        resume,
+    )
+    model = work / layout.MODEL
+    exported = export_onnx(network, model)
+    policy, figures = _calibrate_and_score(model, tokenizer, job.taxonomy, job.parts.calibration, job.parts.test)
+    learned = [fingerprint(text) for text in posts_of([*job.parts.train, *job.parts.dev])]
+    provenance = {
+        "encoder": encoder.name,
+        "recipe": asdict(job.recipe),
+        **outcome,
+        "data": {
+            "files": {path.name: file_sha256(path) for path in job.sources},
+            "posts": {part: len(getattr(job.parts, part)) for part in ("train", "dev", "calibration", "test")},
+            "train_sha256": _hash(sorted(learned)),
+        },
+        **_graph_and_code(exported),
+    }
+
+    def fill(folder: Path, number: int) -> None:
+        network.save_pretrained(folder / layout.WEIGHTS)
+        shutil.copyfile(model, folder / layout.MODEL)
+        (folder / layout.TOKENIZER).write_text(tokenizer.to_json(), encoding="utf-8")
+        (folder / layout.TAXONOMY).write_text(json.dumps(job.taxonomy.to_dict(), indent=2), encoding="utf-8")
+        (folder / layout.TRAINING_ROWS).write_text("\n".join(sorted(set(learned))) + "\n", encoding="utf-8")
+        policy.write(folder / layout.POLICY)
+        _write_figures(folder, job.name, number, figures, provenance)
+        seal(
+            folder,
+            name=job.name,
+            version=number,
+            precision="fp32",
+            max_tokens=tokenizer.max_tokens,
+            provenance=provenance,
+        )
+
+    published = registry.publish(job.name, fill)
+    shutil.rmtree(work)
+    return published
+
+
+def export_bundle(bundle: Bundle, examples: Sequence[Example], registry: Registry) -> Path:
+    """Export a bundle's weights anew and publish the result as the next version of its name.
+
+    Args:
+        examples: labelled posts that the weights never saw. Half of the groups fit the calibration, half score it.
+
+    Raises:
+        BundleError: there are no weights in the bundle, or too few examples.
+        ExportError: the graph does not answer as the network does; nothing is published.
+    """
+    network = TriageNetwork.from_pretrained(bundle.weights())
+    tokenizer = bundle.tokenizer()
+    halves = split_by_group(examples, {"calibration": 0.5, "test": 0.5}, seed=0)
+    if not all(halves.values()):
+        raise BundleError("too few groups of examples to calibrate on one half and score on the other; give more data")
+    work = registry.root / _RUNS / f"export-{bundle.manifest.name}-{bundle.manifest.version}"
+    model = work / layout.MODEL
+    exported = export_onnx(network, model)
+    policy, figures = _calibrate_and_score(model, tokenizer, bundle.taxonomy, halves["calibration"], halves["test"])
+    provenance = {**bundle.manifest.provenance, **_graph_and_code(exported)}
+
+    def fill(folder: Path, number: int) -> None:
+        inherit(bundle, folder, (layout.WEIGHTS, layout.TOKENIZER, layout.TAXONOMY, layout.TRAINING_ROWS))
+        shutil.copyfile(model, folder / layout.MODEL)
+        policy.write(folder / layout.POLICY)
+        _write_figures(folder, bundle.manifest.name, number, figures, provenance)
+        seal(
+            folder,
+            name=bundle.manifest.name,
+            version=number,
+            parent=bundle.manifest.reference,
+            precision="fp32",
+            max_tokens=tokenizer.max_tokens,
+            provenance=provenance,
+        )
+
+    published = registry.publish(bundle.manifest.name, fill)
+    shutil.rmtree(work)
+    return published
+
+
+def fit_policy(scores: Scores, examples: Sequence[Example], taxonomy: Taxonomy, model_sha256: str) -> Policy:
+    """Plain thresholds with one temperature a head; a head that no example carries keeps its logits as they are."""
+    temperatures = {}
+    for head in taxonomy:
+        targets = targets_of(examples, head)
+        known = targets != UNLABELLED
+        if np.any(known):
+            temperatures[head.name] = fit_temperature(scores.logits[head.name][known], targets[known])
+    return Policy.plain(taxonomy, model_sha256, temperatures)
+
+
+def _calibrate_and_score(
+    model: Path,
+    tokenizer: PostTokenizer,
+    taxonomy: Taxonomy,
+    calibration: Sequence[Example],
+    test: Sequence[Example],
+) -> tuple[Policy, dict[str, Any]]:
+    """Fit the policy on one part and score it on the other, both with the exported graph that will be served."""
+    engine = Engine(model, tokenizer, [head.name for head in taxonomy])
+    try:
+        policy = fit_policy(engine.score(posts_of(calibration)), calibration, taxonomy, file_sha256(model))
+        return policy, evaluate(decide(engine.score(posts_of(test)), policy), test, taxonomy)
+    finally:
+        engine.close()
+
+
+def _write_figures(
+    folder: Path, name: str, number: int, figures: dict[str, Any], provenance: Mapping[str, Any]
+) -> None:
+    write_whole(folder / layout.METRICS, json.dumps(figures, indent=2) + "\n")
+    write_whole(folder / layout.CARD, card(f"{name}@{number}", figures, provenance))
+
+
+def _graph_and_code(exported: Exported) -> dict[str, Any]:
+    root = Path(__file__).parent.parent
+    code = [file_sha256(path) for package in _SOURCES for path in sorted((root / package).glob("*.py"))]
+    return {
+        "graph": asdict(exported),
+        "code_sha256": _hash(code),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+    }
+
+
+def _row(example: Example) -> list[Any]:
+    return [fingerprint(example.post.text), sorted(example.labels.items())]
+
+
+def _hash(plain: Any) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
