@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from data.errors import DataError
 
@@ -78,8 +78,9 @@ def read_rows(path: Path) -> Iterator[Row | BadRow]:
         with _opened(path) as file:
             if kind == "jsonl":
                 yield from _jsonl_rows(path, file)
-            else:
-                yield from _csv_rows(path, file, "\t" if kind == "tsv" else ",")
+                return
+            with _decoded(file) as text:
+                yield from _csv_rows(path, text, "\t" if kind == "tsv" else ",")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -92,8 +93,8 @@ def columns(path: Path) -> list[str]:
     try:
         if kind == "parquet":
             return list(_parquet_file(path).schema_arrow.names)
-        with _opened(path) as file:
-            return _header(path, csv.reader(_decoded(file), delimiter="\t" if kind == "tsv" else ","))
+        with _opened(path) as file, _decoded(file) as text:
+            return _header(path, csv.reader(text, delimiter="\t" if kind == "tsv" else ","))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -144,9 +145,9 @@ def _jsonl_rows(path: Path, file: BinaryIO) -> Iterator[Row | BadRow]:
                 yield BadRow(str(path), line, f"expected a JSON object, found {type(values).__name__}")
 
 
-def _csv_rows(path: Path, file: BinaryIO, delimiter: str) -> Iterator[Row | BadRow]:
+def _csv_rows(path: Path, file: TextIO, delimiter: str) -> Iterator[Row | BadRow]:
     csv.field_size_limit(_CSV_FIELD_LIMIT)
-    reader = csv.reader(_decoded(file), delimiter=delimiter, strict=True)
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
     header = _header(path, reader)
     while True:
         line = reader.line_num + 1

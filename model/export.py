@@ -76,7 +76,7 @@ def check_parity(network: TriageNetwork, path: Path, tolerance: float = TOLERANC
         feeds = {"input_ids": input_ids.numpy(), "attention_mask": attention_mask.numpy()}
         try:
             answers = dict(zip(names, session.run(names, feeds), strict=True))
-        except Exception as error:  # noqa: BLE001  # onnxruntime's own exceptions share no narrower base
+        except Exception as error:  # onnxruntime's own exceptions share no narrower base
             raise ExportError(
                 f"the exported graph does not run on a batch of {tuple(input_ids.shape)}: {error}"
             ) from error

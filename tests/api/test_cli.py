@@ -1,0 +1,172 @@
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from api.cli import main
+from data.posts import Example
+from model.registry import Registry
+
+
+class Outcome(NamedTuple):
+    code: int
+    stdout: str
+    stderr: str
+
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def models(registry: Registry, tmp_path: Path) -> Path:
+    """A copy of the trained registry that a test may change."""
+    return Path(shutil.copytree(registry.root, tmp_path / "models"))
+
+
+@pytest.fixture
+def cli(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run `triage` in an empty folder that holds `models/`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["triage", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        captured = capsys.readouterr()
+        return Outcome(int(end.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def labelled(examples: list[Example], tmp_path: Path) -> Path:
+    path = tmp_path / "labelled.jsonl"
+    rows = [{"text": example.post.text, "group": example.group, **example.labels} for example in examples]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_one_text_is_labelled(cli: Cli) -> None:
+    found = cli("classify", "the site is down again")
+    assert found.code == 0
+    assert json.loads(found.stdout)["labels"]["intent"]["label"] == "outage"
+
+
+def test_standard_input_is_labelled_line_by_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = b'{"text": "site is down"}\nnot json\n{"text": "win cash now"}\n'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    found = cli("classify", "-")
+    assert [json.loads(line)["triage"]["labels"]["intent"]["label"] for line in found.stdout.splitlines()] == [
+        "outage",
+        "spam",
+    ]
+    assert "1 bad rows left out" in found.stderr
+    assert "-:2: not JSON" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("classify", "nothing.csv"), "nothing.csv: no such file"),
+        (("classify", "labelled.jsonl", "-o", "out.xml"), "unknown ending '.xml'"),
+        (("classify", "labelled.jsonl", "-o", "labelled.jsonl"), "is the input"),
+        (("classify", "-", "-o", "out.csv"), "needs a file to read from"),
+        (("classify", "labelled.jsonl", "--text", "body"), "no row could be read"),
+        (("classify", "text", "--model", "nobody"), "no bundle 'nobody'"),
+        (("evaluate", "toy@1"), "give at least one file"),
+        (("evaluate", "toy@9", "labelled.jsonl"), "no bundle 'toy@9'"),
+        (("train", "--preset", "slow"), "expected one of ['full', 'quick']"),
+        (("train", "--taxonomy", "x.yaml"), "go with files"),
+        (("train", "labelled.jsonl", "--encoder", "./nowhere"), "encoder './nowhere'"),
+        (("export", "toy@1"), "give --data FILE"),
+        (("models", "promote", "toy@2"), "no bundle 'toy@2'"),
+        (("models", "rollback"), "nothing was promoted before"),
+    ],
+)
+def test_bad_input_ends_with_2_and_one_clear_line(
+    cli: Cli, labelled: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    found = cli(*arguments)
+    assert found.code == 2
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_evaluate_prints_the_documented_figures(cli: Cli, labelled: Path) -> None:
+    figures: dict[str, Any] = json.loads(cli("evaluate", labelled, "--json").stdout)
+    assert set(figures) == {"n", "heads", "decided", "routing", "bundle"}
+    assert set(figures["heads"]["urgency"]) == {
+        *("n", "accuracy", "macro_f1", "macro_f1_ci95", "ece", "brier", "per_label", "mae", "qwk"),
+    }
+    assert figures["bundle"]["reference"] == "toy@1"
+    assert "wrong owner among these" in cli("evaluate", "toy", labelled).stdout
+
+
+def test_a_model_is_trained_listed_promoted_and_rolled_back(
+    cli: Cli, labelled: Path, models: Path, tiny_encoder: Path
+) -> None:
+    trained = cli("train", labelled, "--encoder", tiny_encoder, "--epochs", 1, "--name", "mine")
+    assert trained.code == 0, trained.stderr
+    assert "intent (3 labels)" in trained.stderr
+    assert "promote it: triage models promote mine@1" in trained.stderr
+    assert cli("models", "promote", "mine").code == 0
+
+    listed = {row["bundle"]: row for row in json.loads(cli("models", "list", "--json").stdout)}
+    assert {name: row["promoted"] for name, row in listed.items()} == {"mine@1": True, "toy@1": False}
+    shown = json.loads(cli("models", "show", "--json").stdout)
+    assert shown["manifest"]["provenance"]["recipe"]["epochs"] == 1
+    assert "# mine@1" in cli("models", "show").stdout
+
+    assert cli("models", "rollback").code == 0
+    assert json.loads((models / "promoted.json").read_text())["current"] == "toy@1"
+
+
+def test_export_writes_the_next_version_and_the_hub_format(cli: Cli, labelled: Path, models: Path) -> None:
+    assert cli("export", "toy@1", "--data", labelled).code == 0
+    assert json.loads((models / "toy" / "2" / "manifest.json").read_text())["parent"] == "toy@1"
+    assert cli("export", "toy", "--to-hub-format", "hub").code == 0
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in Path("hub").iterdir()}
+
+
+def test_a_corrupted_bundle_is_refused_and_listed_with_its_fault(cli: Cli, models: Path) -> None:
+    with (models / "toy" / "1" / "model.onnx").open("r+b") as file:
+        file.write(b"\0")
+    for found in (cli("classify", "late"), cli("serve")):
+        assert found.code == 2
+        assert "model.onnx: torn or altered" in found.stderr
+    [row] = json.loads(cli("models", "list", "--json").stdout)
+    assert "torn or altered" in row["fault"]
+
+
+def test_config_tells_values_and_origins(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIAGE_PORT", "81")
+    plain = json.loads(cli("config", "--json").stdout)
+    assert plain["port"] == {"value": 81, "from": "TRIAGE_PORT"}
+    assert "TRIAGE_PORT" in cli("config").stdout
+
+
+WITHOUT_TRANSFORMERS = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "transformers":
+            raise ModuleNotFoundError(name=name)
+sys.meta_path.insert(0, Missing())
+sys.argv = ["triage", "train"]
+from api.cli import main
+main()
+"""
+
+
+def test_a_verb_whose_extra_is_missing_says_what_to_install() -> None:
+    found = subprocess.run([sys.executable, "-c", WITHOUT_TRANSFORMERS], capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert found.stderr.splitlines() == [
+        "error: this verb needs transformers, which is not installed; install it: pip install -e '.[train]'"
+    ]

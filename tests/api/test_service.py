@@ -1,0 +1,131 @@
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from api.answers import Labelled
+from api.problems import RETRY_AFTER_SECONDS, Code, Problem
+from api.service import Service, State
+from api.settings import Settings
+from api.telemetry import Telemetry
+from data.errors import BundleError
+from model.bundle import MODEL, Bundle
+from model.engine import Engine, Scoring
+from model.tokenizer import Encoded
+
+
+@dataclass(frozen=True)
+class GatedBundle(Bundle):
+    """A bundle whose engine holds every request of one or more posts back until `gate` is set."""
+
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def engine(self, workers: int | None = None) -> Engine:
+        engine = Bundle.engine(self, workers)
+        submit = engine.submit
+
+        def hold(posts: Sequence[Encoded]) -> Scoring:
+            held = engine._threads.submit(self.gate.wait, 30)
+            scoring = submit(posts)
+            return Scoring(scoring.scores, [*scoring.futures, held])  # type: ignore[list-item]  # its value is unused
+
+        engine.score(["warm"])
+        engine.submit = hold  # type: ignore[method-assign]  # the one way to make an answer late
+        engine.score = lambda texts: submit(engine.encode(texts)).result()  # type: ignore[method-assign]  # warm-up
+        return engine
+
+
+@pytest.fixture
+def gated(bundle: Bundle) -> GatedBundle:
+    return GatedBundle(bundle.path, bundle.manifest, bundle.taxonomy, bundle.policy)
+
+
+def with_service(bundle: Bundle, steps: Callable[[Service], Awaitable[Any]], **settings: Any) -> Any:
+    async def run() -> Any:
+        service = Service(bundle, Settings(**settings), Telemetry())
+        await service.load()
+        try:
+            return await steps(service)
+        finally:
+            await service.close()
+
+    return asyncio.run(run())
+
+
+def refusal(error: pytest.ExceptionInfo[Problem]) -> tuple[Code, str | None]:
+    return error.value.code, error.value.headers.get("Retry-After")
+
+
+def test_before_it_is_loaded_requests_are_told_to_wait(bundle: Bundle) -> None:
+    service = Service(bundle, Settings(), Telemetry())
+    with pytest.raises(Problem) as error:
+        asyncio.run(service.classify(["late"]))
+    assert refusal(error) == (Code.LOADING, str(RETRY_AFTER_SECONDS[Code.LOADING]))
+
+
+def test_a_bundle_that_cannot_be_loaded_leaves_the_reason(bundle: Bundle, tmp_path: Any) -> None:
+    (tmp_path / MODEL).write_bytes(b"not a graph")
+    (tmp_path / "tokenizer.json").write_bytes((bundle.path / "tokenizer.json").read_bytes())
+    torn = Bundle(tmp_path, bundle.manifest, bundle.taxonomy, bundle.policy)
+
+    async def state(service: Service) -> tuple[State, BaseException | None]:
+        return service.state, service.failure
+
+    found, failure = with_service(torn, state)
+    assert found is State.FAILED
+    assert isinstance(failure, BundleError)
+
+
+def test_a_full_queue_refuses_a_batch_whole_and_takes_it_later(gated: GatedBundle) -> None:
+    async def steps(service: Service) -> None:
+        waiting = asyncio.create_task(service.classify(["late"] * 3))
+        await asyncio.sleep(0)  # lets it be admitted
+        with pytest.raises(Problem) as error:
+            await service.classify(["late"] * 3)
+        assert refusal(error) == (Code.QUEUE_FULL, str(RETRY_AFTER_SECONDS[Code.QUEUE_FULL]))
+        assert (error.value.limit, error.value.value) == (5, 6)
+        gated.gate.set()
+        assert len(await waiting) == 3
+        assert len(await service.classify(["late"] * 5)) == 5
+
+    with_service(gated, steps, max_posts=5, max_queued_posts=5)
+
+
+def test_a_late_answer_is_a_timeout_and_frees_its_place(gated: GatedBundle) -> None:
+    async def steps(service: Service) -> None:
+        with pytest.raises(Problem) as error:
+            await service.classify(["late"] * 5)
+        assert error.value.code is Code.TIMEOUT
+        gated.gate.set()
+        assert len(await service.classify(["late"] * 5)) == 5
+
+    with_service(gated, steps, max_posts=5, max_queued_posts=5, timeout_seconds=0.5)
+
+
+def test_draining_answers_what_was_admitted_and_refuses_the_rest(gated: GatedBundle) -> None:
+    async def steps(service: Service) -> None:
+        waiting = asyncio.create_task(service.classify(["late"]))
+        await asyncio.sleep(0)
+        service.drain()
+        with pytest.raises(Problem) as error:
+            await service.classify(["late"])
+        assert refusal(error) == (Code.DRAINING, str(RETRY_AFTER_SECONDS[Code.DRAINING]))
+        gated.gate.set()
+        assert isinstance((await waiting)[0], Labelled)
+
+    with_service(gated, steps)
+
+
+def test_the_event_loop_stays_free_while_posts_are_scored(gated: GatedBundle) -> None:
+    async def steps(service: Service) -> None:
+        waiting = asyncio.create_task(service.classify(["late"]))
+        for _ in range(1000):  # the loop turns while the engine is held
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        gated.gate.set()
+        await waiting
+
+    with_service(gated, steps)

@@ -1,0 +1,150 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from transformers import BertConfig, DistilBertConfig, MPNetConfig, PreTrainedConfig, RobertaConfig
+
+from data.taxonomy import Taxonomy
+from model.configuration import TriageConfig
+from model.encoders import find_encoder
+from model.network import UNKNOWN, TriageNetwork
+
+IDS = torch.tensor([[2, 10, 11, 6, 3, 0], [2, 12, 7, 3, 0, 0], [2, 17, 18, 19, 20, 3]])
+MASK = torch.tensor([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]])
+
+SIZES = {"vocab_size": 62, "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 8, "intermediate_size": 8}
+
+
+def hand_worked_loss(logits: NDArray[np.float64], target: int, smoothing: float) -> float:
+    """Cross-entropy against a target that spreads `smoothing` evenly over all labels."""
+    log_probabilities = logits - np.log(np.exp(logits).sum())
+    wanted = np.full(len(logits), smoothing / len(logits))
+    wanted[target] += 1 - smoothing
+    return float(-(wanted * log_probabilities).sum())
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_is_the_mean_over_heads_of_the_mean_over_known_labels(
+    network: TriageNetwork, smoothing: float
+) -> None:
+    network.config.label_smoothing = smoothing
+    labels = torch.tensor([[0, 2, 1], [2, UNKNOWN, UNKNOWN], [UNKNOWN, 0, UNKNOWN]])
+    output = network(IDS, MASK, labels)
+    intent, urgency, department = (
+        logits.detach().numpy().astype(np.float64) for logits in (output.logits[name] for name in network.config.heads)
+    )
+    expected = np.mean(
+        [
+            np.mean([hand_worked_loss(intent[0], 0, smoothing), hand_worked_loss(intent[1], 2, smoothing)]),
+            np.mean([hand_worked_loss(urgency[0], 2, smoothing), hand_worked_loss(urgency[2], 0, smoothing)]),
+            hand_worked_loss(department[0], 1, smoothing),
+        ]
+    )
+    assert output.loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_head_whose_labels_are_all_missing_gets_no_gradient(network: TriageNetwork) -> None:
+    labels = torch.tensor([[0, UNKNOWN, 1], [2, UNKNOWN, 0], [1, UNKNOWN, UNKNOWN]])
+    network(IDS, MASK, labels).loss.backward()
+    gradients = {name: network.get_parameter(f"heads.{name}.weight").grad for name in network.config.heads}
+    moved = {name for name, gradient in gradients.items() if gradient is not None and bool(gradient.any())}
+    assert moved == {"intent", "department"}
+
+
+def test_a_batch_without_any_label_costs_nothing_and_moves_nothing(network: TriageNetwork) -> None:
+    loss = network(IDS, MASK, torch.full((3, 3), UNKNOWN)).loss
+    loss.backward()
+    assert loss.item() == 0.0
+    assert not any(parameter.grad.any() for parameter in network.parameters() if parameter.grad is not None)
+
+
+def test_a_post_without_labels_does_not_dilute_the_loss_of_the_others(network: TriageNetwork) -> None:
+    labels = torch.tensor([[0, 2, 1], [2, 1, 0], [UNKNOWN, UNKNOWN, UNKNOWN]])
+    with_it = network(IDS, MASK, labels).loss
+    without_it = network(IDS[:2], MASK[:2], labels[:2]).loss
+    assert with_it.item() == pytest.approx(without_it.item(), rel=1e-6)
+
+
+def test_without_labels_there_is_no_loss(network: TriageNetwork) -> None:
+    assert network(IDS, MASK).loss is None
+
+
+def test_there_is_one_logit_for_each_label_of_each_head(network: TriageNetwork, taxonomy: Taxonomy) -> None:
+    logits = network(IDS, MASK).logits
+    assert {name: tuple(values.shape) for name, values in logits.items()} == {
+        head.name: (3, len(head.labels)) for head in taxonomy
+    }
+
+
+def test_the_embedding_is_the_mean_of_the_encoders_states_over_real_tokens(
+    network: TriageNetwork, tiny_encoder: Path
+) -> None:
+    encoder = find_encoder(str(tiny_encoder)).load().eval()
+    with torch.no_grad():
+        states = encoder(input_ids=IDS, attention_mask=MASK).last_hidden_state
+        embedding = network(IDS, MASK).embedding
+    expected = torch.stack([states[0, :5].mean(dim=0), states[1, :4].mean(dim=0), states[2].mean(dim=0)])
+    torch.testing.assert_close(embedding, expected, atol=1e-6, rtol=0)
+
+
+def test_padding_does_not_change_an_answer(network: TriageNetwork) -> None:
+    with torch.no_grad():
+        padded = network(IDS, MASK)
+        alone = network(IDS[1:2, :4], MASK[1:2, :4])
+    for name, logits in alone.logits.items():
+        torch.testing.assert_close(logits[0], padded.logits[name][1], atol=1e-6, rtol=0)
+
+
+def test_a_saved_network_answers_as_before(network: TriageNetwork, tmp_path: Path) -> None:
+    network.save_pretrained(tmp_path)
+    loaded = TriageNetwork.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        before, after = network(IDS, MASK), loaded(IDS, MASK)
+    assert torch.equal(before.embedding, after.embedding)
+    assert before.logits.keys() == after.logits.keys()
+    assert all(torch.equal(logits, after.logits[name]) for name, logits in before.logits.items())
+
+
+def test_a_saved_network_keeps_its_settings(network: TriageNetwork, tmp_path: Path) -> None:
+    network.config.label_smoothing, network.config.dropout = 0.25, 0.5
+    network.save_pretrained(tmp_path)
+    loaded = TriageNetwork.from_pretrained(tmp_path)
+    assert (loaded.config.label_smoothing, loaded.dropout.p) == (0.25, 0.5)
+    assert isinstance(loaded.config.encoder_config(), BertConfig)
+    assert loaded.max_tokens == network.max_tokens
+
+
+def test_a_saved_network_keeps_the_order_of_its_heads_so_that_targets_meet_their_heads(
+    network: TriageNetwork, tmp_path: Path
+) -> None:
+    network.save_pretrained(tmp_path)
+    loaded = TriageNetwork.from_pretrained(tmp_path).eval()
+    assert list(loaded.config.heads) == ["intent", "urgency", "department"]
+    labels = torch.tensor([[0, 1, 1], [1, 0, 0], [1, 1, 0]])
+    assert loaded(IDS, MASK, labels).loss.item() == pytest.approx(network(IDS, MASK, labels).loss.item(), rel=1e-6)
+
+
+def test_the_encoders_unused_pooler_is_left_out(network: TriageNetwork) -> None:
+    assert not [name for name in network.state_dict() if "pooler" in name]
+
+
+@pytest.mark.parametrize(
+    ("encoder", "expected"),
+    [
+        (BertConfig(**SIZES, max_position_embeddings=48), 48),
+        (DistilBertConfig(vocab_size=62, n_layers=1, n_heads=2, dim=8, hidden_dim=8, max_position_embeddings=48), 48),
+        (RobertaConfig(**SIZES, max_position_embeddings=50, pad_token_id=1), 48),
+        (MPNetConfig(**SIZES, max_position_embeddings=50, pad_token_id=1), 48),
+    ],
+    ids=lambda value: value.model_type if isinstance(value, PreTrainedConfig) else "",
+)
+def test_the_longest_post_is_as_long_as_the_encoder_has_positions(encoder: PreTrainedConfig, expected: int) -> None:
+    network = TriageNetwork(TriageConfig(encoder=encoder.to_dict(), heads={"intent": 2})).eval()
+    longest = torch.full((1, network.max_tokens), 5)
+    one_more = torch.full((1, network.max_tokens + 1), 5)
+    assert network.max_tokens == expected
+    assert network(longest, torch.ones_like(longest)).logits["intent"].isfinite().all()
+    with pytest.raises((IndexError, RuntimeError)):
+        network(one_more, torch.ones_like(one_more))
