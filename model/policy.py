@@ -11,6 +11,8 @@ from data.files import write_whole
 from data.taxonomy import Taxonomy
 
 DEFAULT_THRESHOLD = 0.5
+UNOWNED_THRESHOLD = 0.8
+"""Of labels that nobody owns: a post wrongly ignored is lost, a post wrongly reviewed costs a minute."""
 
 
 class HeadPolicy(BaseModel):
@@ -57,15 +59,20 @@ class Policy(BaseModel):
     def plain(cls, taxonomy: Taxonomy, model_sha256: str, temperatures: Mapping[str, float] | None = None) -> "Policy":
         """Default thresholds, with a temperature by head where one was fitted."""
         temperatures = temperatures or {}
+        unowned = dict(taxonomy.routing.unowned) if taxonomy.routing else {}
         return cls(
             model_sha256=model_sha256,
             taxonomy_sha256=taxonomy.sha256,
             heads={
-                head.name: HeadPolicy(labels=head.labels, temperature=temperatures.get(head.name, 1.0))
+                head.name: HeadPolicy(
+                    labels=head.labels,
+                    temperature=temperatures.get(head.name, 1.0),
+                    label_thresholds=dict.fromkeys(unowned.get(head.name, ()), UNOWNED_THRESHOLD),
+                )
                 for head in taxonomy
             },
             owner=taxonomy.routing.owner if taxonomy.routing else None,
-            unowned=dict(taxonomy.routing.unowned) if taxonomy.routing else {},
+            unowned=unowned,
         )
 
     @classmethod
