@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from api.answers import Answer, answer, prepare, result
 from api.schemas import Options
 from data.errors import DataError
-from data.examples import describe_bad_rows
+from data.examples import SHOWN_BAD_ROWS, describe_bad_rows
 from data.files import whole_file
 from data.table_writing import JsonlWriter, parquet_types, table_writer
 from data.tables import BadRow, Row, columns, read_rows, table_format
@@ -29,23 +29,34 @@ class Report:
     """What became of the rows.
 
     Attributes:
+        failed: rows whose text is empty or too long, as their answer says.
         resumed: rows that an interrupted run had labelled before.
         bad: rows that could not be read; they are not in the output.
+        first_bad: the first few of these.
     """
 
     labelled: int = 0
     failed: int = 0
     resumed: int = 0
     bad: int = 0
-    first_bad: list[BadRow] | None = None
+    first_bad: list[BadRow] = field(default_factory=list)
 
     def add_bad(self, row: BadRow) -> None:
         self.bad += 1
-        self.first_bad = (self.first_bad or [])[:10]
-        self.first_bad.append(row)
+        if len(self.first_bad) < SHOWN_BAD_ROWS:
+            self.first_bad.append(row)
 
     def describe_bad(self) -> str:
-        return describe_bad_rows(self.first_bad or [])
+        return describe_bad_rows(self.first_bad, self.bad)
+
+    def check(self, source: Path, rows: int) -> None:
+        """Refuse a file that has rows, but not one that can be read.
+
+        Raises:
+            DataError: there is none.
+        """
+        if self.bad and not rows:
+            raise DataError(f"{source}: none of its {self.bad} rows can be read\n{self.describe_bad()}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,7 @@ def classify_stream(source: Path, labeller: Labeller, on_rows: Callable[[int], N
             _count(report, added)
         sys.stdout.flush()
         on_rows(len(chunk))
+    report.check(source, report.labelled + report.failed)
     return report
 
 
@@ -102,12 +114,19 @@ def classify_file(source: Path, target: Path, labeller: Labeller, on_rows: Calla
     report.resumed = _resume(journal, _identity(source, labeller))
     on_rows(report.resumed)
     found: dict[str, Any] = dict.fromkeys(columns(source), str)
+    done = report.resumed
     with journal.open("a", encoding="utf-8") as file:
         rows = _noting_columns(_good_rows(source, labeller.text_column, report), found)
         for chunk in _chunks(islice(rows, report.resumed, None)):
             file.writelines(json.dumps(added) + "\n" for added in labeller.label(chunk))
             file.flush()
+            done += len(chunk)
             on_rows(len(chunk))
+    try:
+        report.check(source, done)
+    except DataError:
+        journal.unlink()
+        raise
     with (
         whole_file(target) as temporary,
         journal.open(encoding="utf-8") as lines,

@@ -1,6 +1,7 @@
 """The process around the service: start, ready, drain, end."""
 
 import logging
+import signal
 import sys
 from typing import Any
 
@@ -39,7 +40,7 @@ def serve(bundle: Bundle, settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which tells the service when it begins to drain."""
+    """uvicorn's server, which tells the service when it begins to drain, and whose end by a signal is no error."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
@@ -47,7 +48,9 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._service.drain()
-        super().handle_exit(sig, frame)
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True  # asked twice: do not wait for open requests
+        self.should_exit = True
 
     def stop(self) -> None:
         self.should_exit = True

@@ -16,7 +16,7 @@ from data.taxonomy import Taxonomy
 GROUP_FIELDS = ("group", "scenario", "thread")
 
 MAX_BAD_SHARE = 0.05
-_SHOWN = 10
+SHOWN_BAD_ROWS = 10
 
 # A column is taken for a head when its values repeat like labels do.
 _MAX_FOUND_LABELS = 500
@@ -62,11 +62,16 @@ def iter_examples(path: Path, taxonomy: Taxonomy) -> Iterator[Example | BadRow]:
         yield row if isinstance(row, BadRow) else _example(row, taxonomy)
 
 
-def describe_bad_rows(bad: Sequence[BadRow]) -> str:
-    """The first few bad rows, a line each, and how many more there are."""
-    lines = [f"  {row}" for row in bad[:_SHOWN]]
-    if len(bad) > _SHOWN:
-        lines.append(f"  … and {len(bad) - _SHOWN} more")
+def describe_bad_rows(bad: Sequence[BadRow], total: int | None = None) -> str:
+    """The first few bad rows, a line each, and how many more there are.
+
+    Args:
+        total: how many there are, where `bad` holds only the first of them.
+    """
+    lines = [f"  {row}" for row in bad[:SHOWN_BAD_ROWS]]
+    more = (len(bad) if total is None else total) - len(lines)
+    if more:
+        lines.append(f"  … and {more} more")
     return "\n".join(lines)
 
 

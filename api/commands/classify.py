@@ -1,5 +1,6 @@
 """`triage classify`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,8 @@ def classify(
     """
     settings = load_settings({"models": models, "model": model, "threads": threads})
     path = Path(source)
-    is_file = path == STDIN or path.suffix.lower() in FORMATS or path.exists()
+    # os.path, because a text can be too long for a path, which pathlib takes for an error.
+    is_file = source == str(STDIN) or path.suffix.lower() in FORMATS or os.path.isfile(source)  # noqa: PTH113
     if is_file:
         if path != STDIN and not path.exists():
             raise DataError(f"{path}: no such file")
@@ -54,8 +56,6 @@ def classify(
     finally:
         engine.close()
     _tell(report, output)
-    if report.bad and not report.labelled:
-        raise DataError(f"{path}: no row could be read")
 
 
 def _with_progress(path: Path, output: Path | None, labeller: Labeller) -> Report:

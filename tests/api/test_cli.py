@@ -77,7 +77,7 @@ def test_standard_input_is_labelled_line_by_line(cli: Cli, monkeypatch: pytest.M
         (("classify", "labelled.jsonl", "-o", "out.xml"), "unknown ending '.xml'"),
         (("classify", "labelled.jsonl", "-o", "labelled.jsonl"), "is the input"),
         (("classify", "-", "-o", "out.csv"), "needs a file to read from"),
-        (("classify", "labelled.jsonl", "--text", "body"), "no row could be read"),
+        (("classify", "labelled.jsonl", "--text", "body"), "none of its 60 rows can be read"),
         (("classify", "text", "--model", "nobody"), "no bundle 'nobody'"),
         (("evaluate", "toy@1"), "give at least one file"),
         (("evaluate", "toy@9", "labelled.jsonl"), "no bundle 'toy@9'"),

@@ -73,7 +73,7 @@ def test_a_folder_without_an_encoder_is_refused_by_its_name(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(EncoderError, match="expected a folder with config.json, found none there") as caught:
+    with pytest.raises(EncoderError, match=r"expected a folder with config\.json, found none there") as caught:
         find_encoder(name.format(tmp_path))
     assert repr(name.format(tmp_path)) in str(caught.value)
 
@@ -132,7 +132,7 @@ def test_an_encoder_without_a_whole_tokenizer_is_refused(damage: Callable[[Path]
 def test_a_tokenizer_without_a_fast_form_is_refused(damaged: Path) -> None:
     (damaged / "tokenizer.json").unlink()
     ByT5Tokenizer().save_pretrained(damaged)
-    with pytest.raises(EncoderError, match="no fast form .*choose another encoder"):
+    with pytest.raises(EncoderError, match=r"no fast form .*choose another encoder"):
         find_encoder(str(damaged)).tokenizer()
 
 

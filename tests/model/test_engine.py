@@ -115,7 +115,7 @@ def test_a_cancelled_scoring_gives_up_what_has_not_begun_and_the_engine_lives_on
 
 def test_a_run_that_fails_reaches_who_waits_for_it_and_the_engine_lives_on(own_engine: Engine) -> None:
     beyond_the_vocabulary = Encoded([2, 9999, 3], truncated=False, empty=False)
-    with pytest.raises(Exception, match="9999|out of"):
+    with pytest.raises(Exception, match=r"9999|out of"):
         own_engine.submit([beyond_the_vocabulary]).result()
     assert np.isfinite(own_engine.score(["refund"]).embedding).all()
 

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoModel, DistilBertConfig, MPNetConfig, PreTrainedConfig, RobertaConfig, set_seed
+from transformers import DistilBertConfig, MPNetConfig, PreTrainedConfig, RobertaConfig, set_seed
 
 from data.errors import ExportError
 from data.taxonomy import Taxonomy
@@ -48,6 +48,14 @@ def written(tiny_encoder: Path, taxonomy: Taxonomy, tmp_path_factory: pytest.Tem
     return Written(network, path, export_onnx(network, path))
 
 
+@pytest.fixture(scope="module")
+def session(written: Written) -> Any:
+    """The exported graph, loaded by onnxruntime."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(written.path), options, providers=["CPUExecutionProvider"])
+
+
 def perturbed(network: TriageNetwork, by: float) -> TriageNetwork:
     """A copy, one of whose logits is moved."""
     other = copy.deepcopy(network)
@@ -70,8 +78,7 @@ def test_what_is_reported_is_what_was_written(written: Written) -> None:
     assert 0 <= written.exported.largest_difference <= 1e-5
 
 
-def test_the_graph_names_its_inputs_and_outputs(written: Written) -> None:
-    session = onnxruntime.InferenceSession(str(written.path), providers=["CPUExecutionProvider"])
+def test_the_graph_names_its_inputs_and_outputs(session: Any) -> None:
     shapes = {value.name: value.shape for value in (*session.get_inputs(), *session.get_outputs())}
     assert {value.name for value in session.get_inputs()} == {"input_ids", "attention_mask"}
     assert shapes == {
@@ -86,12 +93,11 @@ def test_the_graph_names_its_inputs_and_outputs(written: Written) -> None:
 
 @pytest.mark.parametrize(("posts", "tokens"), [(1, 1), (1, 48), (2, 9), (7, 5), (33, 17)])
 def test_the_graph_answers_as_the_network_does_at_any_batch_and_length(
-    written: Written, posts: int, tokens: int
+    session: Any, written: Written, posts: int, tokens: int
 ) -> None:
     generator = torch.Generator().manual_seed(3)
     input_ids = torch.randint(0, 62, (posts, tokens), generator=generator)
     attention_mask = (torch.arange(tokens) < torch.randint(1, tokens + 1, (posts, 1), generator=generator)).long()
-    session = onnxruntime.InferenceSession(str(written.path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     feeds = {"input_ids": input_ids.numpy(), "attention_mask": attention_mask.numpy()}
     answers = dict(zip(names, session.run(names, feeds), strict=True))
@@ -108,9 +114,7 @@ def test_the_parity_gate_measures_the_largest_difference(written: Written) -> No
 
 @pytest.mark.parametrize("by", [2e-4, -0.1, float("nan"), float("inf")])
 def test_the_parity_gate_refuses_a_graph_of_other_weights_and_names_the_head(written: Written, by: float) -> None:
-    with pytest.raises(
-        ExportError, match="differs from the network: head 'urgency', batch of .*expected at most 1e-04"
-    ):
+    with pytest.raises(ExportError, match=r"differs from the network: head 'urgency', batch .*expected at most 1e-04"):
         check_parity(perturbed(written.network, by), written.path)
 
 

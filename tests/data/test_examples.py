@@ -1,0 +1,249 @@
+"""Labelled posts, each checked against the taxonomy."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from data.errors import DataError, TaxonomyError
+from data.examples import describe_bad_rows, find_taxonomy, iter_examples, posts_of, read_examples
+from data.posts import Example, Post
+from data.tables import BadRow
+from data.taxonomy import Taxonomy
+
+Write = Callable[[str, bytes | str], Path]
+
+SECRET = "my card was stolen"
+GOOD = '{"text": "refund please", "intent": "refund"}\n'
+BAD = f'{{"text": "{SECRET}", "intent": "refnd"}}\n'
+
+
+def lines(*rows: dict[str, Any]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_a_row_becomes_a_post_its_labels_its_group_and_the_rest(write: Write, taxonomy: Taxonomy) -> None:
+    row = {
+        "text": "refund please",
+        "id": 7,
+        "channel": "email",
+        "language": "",
+        "intent": "refund",
+        "urgency": "high",
+        "department": None,
+        "thread": "t1",
+        "scenario": "s1",
+        "writer": "w1",
+        "score": 0.5,
+        "empty": None,
+    }
+    assert read_examples([write("posts.jsonl", lines(row))], taxonomy).examples == [
+        Example(
+            Post("refund please", id="7", channel="email", thread="t1"),
+            {"intent": "refund", "urgency": "high", "department": None},
+            group="s1",
+            metadata={"scenario": "s1", "writer": "w1", "score": "0.5"},
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "group"),
+    [
+        ({"group": "g", "scenario": "s", "thread": "t"}, "g"),
+        ({"group": "", "scenario": "s", "thread": "t"}, "s"),
+        ({"scenario": None, "thread": "t"}, "t"),
+        ({"thread": 0}, "0"),
+        ({}, None),
+    ],
+)
+def test_the_first_group_that_a_row_names_counts(
+    write: Write, taxonomy: Taxonomy, row: dict[str, Any], group: str | None
+) -> None:
+    path = write("posts.jsonl", lines({"text": "a", "intent": "spam", **row}))
+    assert [example.group for example in read_examples([path], taxonomy).examples] == [group]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (
+            "posts.jsonl",
+            lines(
+                {"text": "a", "intent": "spam", "urgency": None, "department": None},
+                {"text": "b", "intent": "spam", "urgency": "", "department": ""},
+                {"text": "c", "intent": "spam"},
+                {"text": "d", "department": None},
+            ),
+        ),
+        (
+            "posts.csv",
+            "text,intent,urgency,department\na,spam,null,null\nb,spam,,\nc,spam,,\nd,,,null\n",
+        ),
+    ],
+)
+def test_null_says_nobody_and_an_empty_or_absent_cell_says_unknown(
+    write: Write, taxonomy: Taxonomy, name: str, content: str
+) -> None:
+    assert [example.labels for example in read_examples([write(name, content)], taxonomy).examples] == [
+        {"intent": "spam", "department": None},  # urgency is not optional: null says nothing there
+        {"intent": "spam"},
+        {"intent": "spam"},
+        {"department": None},
+    ]
+
+
+def test_parquet_and_csv_files_are_read_together_in_their_order(
+    write: Write, tmp_path: Path, taxonomy: Taxonomy
+) -> None:
+    table = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["one", "two"], "intent": ["spam", "refund"]}), table)
+    found = read_examples([table, write("b.csv", "text,intent\nthree,outage\n")], taxonomy).examples
+    assert posts_of(found) == ["one", "two", "three"]
+    assert [example.labels["intent"] for example in found] == ["spam", "refund", "outage"]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"intent": "refund"}, "text: expected a text, found no such column"),
+        ({"text": None, "intent": "refund"}, "text: expected a text, found NoneType"),
+        ({"text": ["a"], "intent": "refund"}, "text: expected a text, found list"),
+        ({"text": " \u200b\n", "intent": "refund"}, "text: the text is empty"),
+        ({"text": SECRET, "intent": "refnd"}, "intent: 'refnd' is not a label of this head"),
+        ({"text": SECRET, "intent": "Refund"}, "intent: 'Refund' is not a label of this head"),
+        ({"text": SECRET, "intent": 5}, "intent: 5 is not a label of this head"),
+        ({"text": SECRET, "intent": {"a": []}}, "intent: {'a': []} is not a label of this head"),
+        ({"text": SECRET}, "no label of any head ['intent', 'urgency', 'department']"),
+        ({"text": SECRET, "intent": "", "urgency": None}, "no label of any head ['intent', 'urgency', 'department']"),
+    ],
+)
+def test_a_bad_row_is_told_in_its_place_without_its_text(
+    write: Write, taxonomy: Taxonomy, row: dict[str, Any], expected: str
+) -> None:
+    path = write("posts.jsonl", GOOD + lines(row) + GOOD)
+    first, bad, last = iter_examples(path, taxonomy)
+    assert isinstance(first, Example)
+    assert isinstance(last, Example)
+    assert str(bad) == f"{path}:2: {expected}"
+
+
+def test_a_long_value_is_shown_in_part(write: Write, taxonomy: Taxonomy) -> None:
+    path = write("posts.jsonl", lines({"text": "a", "intent": "x" * 1000}))
+    [bad] = iter_examples(path, taxonomy)
+    assert str(bad) == f"{path}:1: intent: '{'x' * 56}... is not a label of this head"
+
+
+def test_bad_rows_up_to_the_limit_are_left_out_and_told(write: Write, taxonomy: Taxonomy) -> None:
+    path = write("posts.jsonl", GOOD * 19 + BAD)
+    reading = read_examples([path], taxonomy, max_bad_share=0.05)
+    assert len(reading.examples) == 19
+    assert list(map(str, reading.bad)) == [f"{path}:20: intent: 'refnd' is not a label of this head"]
+
+
+def test_more_bad_rows_than_the_limit_are_refused_with_their_places(write: Write, taxonomy: Taxonomy) -> None:
+    paths = [write("a.jsonl", GOOD * 18), write("b.jsonl", BAD)]
+    with pytest.raises(DataError) as caught:
+        read_examples(paths, taxonomy, max_bad_share=0.05)
+    assert str(caught.value) == (
+        f"{paths[0]}, {paths[1]}: 1 of 19 rows are bad; at most 5% may be bad\n"
+        f"  {paths[1]}:1: intent: 'refnd' is not a label of this head"
+    )
+
+
+def test_not_one_bad_row_passes_a_limit_of_zero(write: Write, taxonomy: Taxonomy) -> None:
+    path = write("posts.jsonl", GOOD * 99)
+    assert len(read_examples([path], taxonomy, max_bad_share=0).examples) == 99
+    with pytest.raises(DataError, match="1 of 100 rows are bad"):
+        read_examples([path, write("bad.jsonl", BAD)], taxonomy, max_bad_share=0)
+
+
+@pytest.mark.parametrize(("content", "counted"), [(BAD, "1 of 1"), ("", "0 of 0")])
+def test_at_least_one_row_must_be_good(write: Write, taxonomy: Taxonomy, content: str, counted: str) -> None:
+    path = write("posts.jsonl", content)
+    with pytest.raises(DataError, match=f"{counted} rows are bad; expected at least one good row"):
+        read_examples([path], taxonomy, max_bad_share=1)
+
+
+def test_rows_that_an_open_quote_swallows_are_not_lost_in_silence(write: Write, taxonomy: Taxonomy) -> None:
+    path = write("posts.csv", "text,intent\n" + "hello,refund\n" * 50 + '"hello,refund\n' + "hello,refund\n" * 949)
+    with pytest.raises(DataError, match=r"posts.csv:52: "):
+        read_examples([path], taxonomy)
+
+
+def test_ten_bad_rows_are_shown_and_the_others_counted() -> None:
+    bad = [BadRow("posts.csv", line, "not UTF-8") for line in range(2, 15)]
+    assert describe_bad_rows(bad).splitlines() == [
+        *(f"  posts.csv:{line}: not UTF-8" for line in range(2, 12)),
+        "  … and 3 more",
+    ]
+    assert "more" not in describe_bad_rows(bad[:10])
+
+
+def test_heads_are_the_columns_whose_values_repeat(write: Write) -> None:
+    rows = [
+        {
+            "text": f"{SECRET} {index}",
+            "id": "same",
+            "channel": ["email", "chat"][index % 2],
+            "group": ["g", "h"][index % 2],
+            "topic": ["refund", "outage", "refund"][index % 3],
+            "owner": ["support", None, "it"][index % 3],
+            "ticket": f"ticket {index}",
+            "company": "acme",
+            "stars": index % 5,
+        }
+        for index in range(12)
+    ]
+    taxonomy = find_taxonomy([write("posts.jsonl", lines(*rows))], "found")
+    assert taxonomy == Taxonomy.from_dict(
+        {
+            "name": "found",
+            "heads": [
+                {"name": "topic", "labels": ["outage", "refund"]},
+                {"name": "owner", "optional": True, "labels": ["it", "support"]},
+            ],
+        }
+    )
+
+
+def test_heads_are_found_over_all_files_and_their_bad_rows_are_passed_over(write: Write, tmp_path: Path) -> None:
+    csv = write("a.csv", "text,topic\na,refund\nb,refund\nragged\nc,\nd,null\n")
+    table = tmp_path / "b.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", "b"], "topic": ["outage", "outage"]}), table)
+    [head] = find_taxonomy([csv, table], "found")
+    assert (head.name, head.labels, head.optional) == ("topic", ("outage", "refund"), True)
+
+
+@pytest.mark.parametrize("labels", [2, 500])
+def test_a_head_may_have_two_to_five_hundred_labels(write: Write, labels: int) -> None:
+    rows = [{"text": "a", "topic": f"label {index % labels:03}"} for index in range(2 * labels)]
+    [head] = find_taxonomy([write("posts.jsonl", lines(*rows))], "found")
+    assert len(head.labels) == labels
+
+
+@pytest.mark.parametrize(
+    "topics",
+    [["refund"] * 10, [f"label {index}" for index in range(501)] * 2, ["a", "b", "b"], [1, 2, 1, 2], [""] * 4],
+    ids=["one label", "501 labels", "too few rows a label", "numbers", "empty"],
+)
+def test_data_without_labels_is_refused_with_the_columns_found_and_a_way_out(
+    write: Write, topics: list[object]
+) -> None:
+    path = write("posts.jsonl", lines(*({"text": SECRET, "topic": topic} for topic in topics)))
+    with pytest.raises(DataError, match="no column looks like labels") as caught:
+        find_taxonomy([path], "found")
+    assert str(path) in str(caught.value)
+    assert "--taxonomy FILE" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_column_whose_name_cannot_be_a_head_is_named(write: Write) -> None:
+    path = write("posts.csv", "text,Topic\na,refund\nb,refund\nc,outage\nd,outage\n")
+    with pytest.raises(TaxonomyError, match=re.escape("head name 'Topic': expected lower-case letters")):
+        find_taxonomy([path], "found")

@@ -1,0 +1,103 @@
+"""Splits that keep together what belongs together, and stay put."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.errors import DataError
+from data.posts import Example, Post
+from data.splitting import Parts, split_by_group, split_into_parts
+
+SHARES = {"train": 0.7, "dev": 0.1, "calibration": 0.1, "test": 0.1}
+GROUPS = st.none() | st.sampled_from(["a", "b", "c"]) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+EXAMPLES = st.lists(
+    st.builds(lambda text, group: Example(Post(text), {}, group=group), st.sampled_from(["x", "y", "z"]), GROUPS),
+    max_size=30,
+)
+
+
+def grouped(count: int) -> list[Example]:
+    """Two posts a group."""
+    return [Example(Post(f"post {index}"), {}, group=f"g{index // 2}") for index in range(2 * count)]
+
+
+def number_in(example: Example) -> str:
+    return "".join(filter(str.isdigit, example.post.text))
+
+
+@settings(deadline=None, max_examples=100)
+@given(EXAMPLES, EXAMPLES, st.integers(0, 5))
+def test_adding_data_moves_no_example(old: list[Example], new: list[Example], seed: int) -> None:
+    before = split_by_group(old, SHARES, seed)
+    after = split_by_group([*old, *new], SHARES, seed)
+    assert {name: part[: len(before[name])] for name, part in after.items()} == before
+
+
+@settings(deadline=None, max_examples=100)
+@given(EXAMPLES, st.integers(0, 5))
+def test_every_example_falls_into_one_part_and_no_group_is_torn(examples: list[Example], seed: int) -> None:
+    parts = split_by_group(examples, SHARES, seed)
+    assert list(parts) == list(SHARES)
+    dealt = [example for part in parts.values() for example in part]
+    assert Counter(map(id, dealt)) == Counter(map(id, examples))
+    sides = {(example.group or example.post.text, name) for name, part in parts.items() for example in part}
+    assert len(sides) == len({group for group, _ in sides})
+
+
+def test_posts_of_equal_normalised_text_stay_together_where_no_group_is_named() -> None:
+    numbers = range(100)
+    parts = split_by_group([Example(Post(f"order {number} is late"), {}) for number in numbers], SHARES, seed=1)
+    twins = split_by_group([Example(Post(f"order\u200b {number}\nis  late"), {}) for number in numbers], SHARES, seed=1)
+    assert [[number_in(example) for example in part] for part in parts.values()] == [
+        [number_in(example) for example in part] for part in twins.values()
+    ]
+
+
+def test_parts_get_about_their_shares_of_the_groups() -> None:
+    parts = split_by_group(grouped(4000), SHARES, seed=1)
+    # Three standard deviations of a binomial over 4,000 groups are 87 for the largest share.
+    assert {name: len(part) / 2 for name, part in parts.items()} == {
+        name: pytest.approx(4000 * share, abs=87) for name, share in SHARES.items()
+    }
+
+
+def test_another_seed_deals_otherwise() -> None:
+    dealt = [split_by_group(grouped(50), SHARES, seed) for seed in (1, 1, 2)]
+    assert dealt[0] == dealt[1]
+    assert dealt[0] != dealt[2]
+
+
+def test_the_deal_is_the_same_in_every_process_and_version() -> None:
+    parts = split_by_group(grouped(10), {"train": 0.5, "test": 0.5}, seed=1)
+    # Those for which `printf '1\0g0' | sha256sum`, and so on, begins with 0 to 7.
+    assert [example.group for example in parts["train"][::2]] == ["g0", "g3", "g4", "g6", "g7", "g9"]
+
+
+def test_shares_that_do_not_quite_sum_to_one_lose_nobody() -> None:
+    parts = split_by_group(grouped(200), {"a": 0.1, "b": 0.1, "c": 0.1}, seed=1)
+    assert sum(map(len, parts.values())) == 400
+    assert len(parts["c"]) > 200
+
+
+def test_a_group_whose_name_has_half_a_character_is_dealt_like_others() -> None:
+    parts = split_by_group([Example(Post("a"), {}, group="\ud83d")], SHARES, seed=1)
+    assert sum(map(len, parts.values())) == 1
+
+
+def test_a_history_falls_into_four_parts() -> None:
+    parts = split_into_parts(grouped(500), seed=1)
+    sizes = [len(part) for part in (parts.train, parts.dev, parts.calibration, parts.test)]
+    assert sum(sizes) == 1000
+    assert sizes == [pytest.approx(1000 * share, abs=80) for share in SHARES.values()]
+
+
+def test_too_few_groups_for_four_parts_are_refused_with_the_empty_ones() -> None:
+    with pytest.raises(DataError, match=r"too few groups of examples: nothing fell into \[.*\]; add data"):
+        split_into_parts(grouped(1), seed=1)
+
+
+def test_empty_parts_are_named(examples: list[Example]) -> None:
+    with pytest.raises(DataError, match=r"nothing fell into \['dev', 'test'\]"):
+        Parts(train=examples, dev=[], calibration=examples, test=[])

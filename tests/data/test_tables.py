@@ -1,0 +1,230 @@
+"""Rows as they stand in files that people export, broken ones included."""
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from data.errors import DataError
+from data.tables import STDIN, BadRow, Row, columns, count_rows, read_rows, table_format
+
+Write = Callable[[str, bytes | str], Path]
+
+SECRET = "my card was stolen"
+TABLE = pyarrow.table({"text": [f"{SECRET} {index}" for index in range(3000)], "score": list(range(3000))})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("posts.csv", "text,intent\nhello,refund\n", 2),
+        ("posts.tsv", "text\tintent\nhello\trefund\n", 2),
+        ("posts.jsonl", '{"text": "hello", "intent": "refund"}\n', 1),
+        ("posts.ndjson", '{"text": "hello", "intent": "refund"}', 1),
+        ("POSTS.CSV", "text,intent\r\nhello,refund\r\n", 2),
+        ("posts.csv", "\ufefftext,intent\nhello,refund\n", 2),
+        ("posts.csv", '\ufeff"text","intent"\n"hello","refund"\n', 2),
+        ("posts.tsv", "\ufefftext\tintent\nhello\trefund\n", 2),
+        ("posts.jsonl", '\ufeff{"text": "hello", "intent": "refund"}\n', 1),
+    ],
+)
+def test_a_row_is_read_whatever_the_format_line_ends_and_byte_order_mark(
+    write: Write, name: str, content: str, line: int
+) -> None:
+    path = write(name, content)
+    assert list(read_rows(path)) == [Row(str(path), line, {"text": "hello", "intent": "refund"})]
+
+
+def test_each_csv_row_has_the_line_at_which_it_begins(write: Write) -> None:
+    path = write("posts.csv", 'text,intent\n"two\nlines, ""quoted""",refund\n\nlast,spam\n')
+    assert list(read_rows(path)) == [
+        Row(str(path), 2, {"text": 'two\nlines, "quoted"', "intent": "refund"}),
+        Row(str(path), 5, {"text": "last", "intent": "spam"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (f"{SECRET}\n".encode(), "expected 2 cells as in the header, found 1"),
+        (f"{SECRET}, please,refund\n".encode(), "expected 2 cells as in the header, found 3"),
+        (f'"{SECRET}" please,refund\n'.encode(), "not CSV: "),
+        (f"{SECRET} caf\xe9,refund\n".encode("latin-1"), "not UTF-8"),
+        (f'"{SECRET}{"a" * 17 * 2**20}",refund\n'.encode(), "not CSV: field larger than field limit"),
+    ],
+    ids=["too few cells", "too many cells", "text after a quote", "Latin-1", "17 MiB"],
+)
+def test_a_broken_csv_row_is_told_with_its_line_and_its_neighbours_are_read(
+    write: Write, row: bytes, expected: str
+) -> None:
+    path = write("posts.csv", b"text,intent\nfirst,refund\n" + row + b"last,spam\n")
+    first, bad, last = read_rows(path)
+    assert first == Row(str(path), 2, {"text": "first", "intent": "refund"})
+    assert last == Row(str(path), 4, {"text": "last", "intent": "spam"})
+    assert isinstance(bad, BadRow)
+    assert str(bad).startswith(f"{path}:3: {expected}")
+    assert SECRET not in str(bad)
+
+
+def test_a_csv_cell_may_be_longer_than_the_limit_of_the_csv_module(write: Write) -> None:
+    thread = "a long thread of mails\n" * 10_000  # 230 kB; the module's limit is 128 KiB
+    path = write("posts.csv", f'text,intent\n"{thread}",refund\n')
+    assert list(read_rows(path)) == [Row(str(path), 2, {"text": thread, "intent": "refund"})]
+
+
+def test_a_nul_is_a_character_like_others(write: Write) -> None:
+    path = write("posts.csv", b"text,intent\na\x00b,refund\n")
+    assert list(read_rows(path)) == [Row(str(path), 2, {"text": "a\x00b", "intent": "refund"})]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (f'{{"text": "{SECRET}"'.encode(), "not JSON: Expecting ',' delimiter at column 29"),
+        (f"{SECRET}".encode(), "not JSON: Expecting value at column 1"),
+        (f'{{"text": "{SECRET}"}} {{}}'.encode(), "not JSON: Extra data at column 31"),
+        (f'{{"text": "{SECRET}\x00"}}'.encode(), "not JSON: Invalid control character at at column 29"),
+        (f'["{SECRET}"]'.encode(), "expected a JSON object, found list"),
+        (f'"{SECRET}"'.encode(), "expected a JSON object, found str"),
+        (b"5", "expected a JSON object, found int"),
+        (b"null", "expected a JSON object, found NoneType"),
+        (f'{{"text": "{SECRET} caf\xe9"}}'.encode("latin-1"), "not UTF-8"),
+        (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not JSON that can be held: nested too deep"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "not JSON that can be held"),
+        ('\ufeff{"text": "a mark in the middle"}'.encode(), "not JSON: "),
+    ],
+    ids=["cut", "bare", "two", "NUL", "list", "text", "number", "null", "Latin-1", "deep", "10,000 digits", "BOM"],
+)
+def test_a_broken_json_line_is_told_with_its_line_and_its_neighbours_are_read(
+    write: Write, line: bytes, expected: str
+) -> None:
+    path = write("posts.jsonl", b'{"text": "first"}\n\n' + line + b'\n{"text": "last"}')
+    first, bad, last = read_rows(path)
+    assert first == Row(str(path), 1, {"text": "first"})
+    assert last == Row(str(path), 4, {"text": "last"})
+    assert isinstance(bad, BadRow)
+    assert str(bad).startswith(f"{path}:3: {expected}")
+    assert SECRET not in str(bad)
+
+
+def test_only_a_line_feed_ends_a_json_line(write: Write) -> None:
+    path = write("posts.jsonl", '{"text": "one\u2028two\u0085three"}\r\n')
+    assert list(read_rows(path)) == [Row(str(path), 1, {"text": "one\u2028two\u0085three"})]
+
+
+def test_parquet_rows_keep_their_types_and_are_numbered_through(tmp_path: Path) -> None:
+    path = tmp_path / "posts.parquet"
+    pyarrow.parquet.write_table(TABLE, path)
+    rows = list(read_rows(path))
+    assert rows[0] == Row(str(path), 1, {"text": f"{SECRET} 0", "score": 0})
+    assert rows[-1] == Row(str(path), 3000, {"text": f"{SECRET} 2999", "score": 2999})
+    assert len(rows) == count_rows(path) == 3000
+    assert columns(path) == ["text", "score"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: b"text,intent\nhello,refund\n",
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:100] + b"\xff" * 2000 + whole[2100:],
+    ],
+    ids=["empty", "CSV", "cut", "overwritten"],
+)
+def test_a_damaged_parquet_file_is_refused_by_name(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "posts.parquet"
+    pyarrow.parquet.write_table(TABLE, path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match="posts.parquet: ") as caught:
+        list(read_rows(path))
+    assert SECRET not in str(caught.value)
+
+
+def test_parquet_text_that_is_not_utf8_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "posts.parquet"
+    ends, characters = pyarrow.array([0, 2], pyarrow.int32()).buffers()[1], pyarrow.py_buffer(b"\xff\xfe")
+    text = pyarrow.StringArray.from_buffers(1, ends, characters)
+    pyarrow.parquet.write_table(pyarrow.table({"text": text}), path)
+    with pytest.raises(DataError, match=r"posts.parquet.*UTF-8"):
+        list(read_rows(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("posts.csv", "text,intent,text,id,id\n"),
+        ("posts.tsv", "text\tintent\ttext\tid\tid\n"),
+    ],
+)
+def test_columns_of_equal_name_are_refused(write: Write, name: str, content: str) -> None:
+    path = write(name, content)
+    for read in (columns, lambda path: list(read_rows(path))):
+        with pytest.raises(DataError, match=r":1: columns of equal name: \['id', 'text'\]; rename all but one"):
+            read(path)
+
+
+def test_parquet_columns_of_equal_name_are_refused_too(tmp_path: Path) -> None:
+    path = tmp_path / "posts.parquet"
+    one = pyarrow.array(["a"])
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays([one, one], names=["text", "text"]), path)
+    with pytest.raises(DataError, match=r"columns of equal name: \['text'\]"):
+        list(read_rows(path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["prénom,text\na,b\n".encode("latin-1"), "text,intent\na,b\n".encode("utf-16")],
+    ids=["Latin-1", "UTF-16"],
+)
+def test_a_header_that_is_not_utf8_is_refused(write: Write, content: bytes) -> None:
+    path = write("posts.csv", content)
+    for read in (columns, lambda path: list(read_rows(path))):
+        with pytest.raises(DataError, match=r"posts.csv:1: .*UTF-8"):
+            read(path)
+
+
+def test_a_csv_file_without_a_header_is_refused_and_a_json_file_without_rows_is_not(write: Write) -> None:
+    with pytest.raises(DataError, match=r"posts.csv: empty; expected a header line"):
+        list(read_rows(write("posts.csv", "")))
+    assert list(read_rows(write("posts.jsonl", ""))) == []
+
+
+def test_a_header_with_an_open_quote_is_refused(write: Write) -> None:
+    with pytest.raises(DataError, match=r"posts.csv:1: the header is not CSV"):
+        list(read_rows(write("posts.csv", 'text,"intent\nhello,refund\n')))
+
+
+@pytest.mark.parametrize("name", ["posts.xlsx", "posts", "posts.csv.gz"])
+def test_another_ending_is_refused_with_those_that_are_known(name: str) -> None:
+    with pytest.raises(DataError, match=r"unknown ending '.*'; expected one of \['.csv', '.jsonl', '.ndjson'"):
+        table_format(Path(name))
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.tsv", "none.jsonl", "none.parquet"])
+@pytest.mark.parametrize("read", [lambda path: list(read_rows(path)), count_rows], ids=["read_rows", "count_rows"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str, read: Callable[[Path], object]) -> None:
+    with pytest.raises(DataError, match=f"{name}: cannot be read: .*No such file"):
+        read(tmp_path / name)
+
+
+def test_columns_are_told_by_formats_that_declare_them(write: Write) -> None:
+    assert columns(write("posts.csv", "\ufefftext,intent\n")) == ["text", "intent"]
+    assert columns(write("posts.tsv", "text\tthe intent\n")) == ["text", "the intent"]
+    assert columns(write("posts.jsonl", '{"text": "a"}\n')) == []
+
+
+def test_standard_input_is_jsonl_of_unknown_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "hello"}\nbroken\n')))
+    row, bad = read_rows(STDIN)
+    assert row == Row("-", 1, {"text": "hello"})
+    assert str(bad) == "-:2: not JSON: Expecting value at column 1"
+    assert count_rows(STDIN) is None
+
+
+def test_rows_are_counted_by_lines(write: Write) -> None:
+    assert count_rows(write("posts.jsonl", '{"text": "a"}\n{"text": "b"}\n')) == 2

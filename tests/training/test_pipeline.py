@@ -1,0 +1,273 @@
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+from data.errors import BundleError, Interrupted
+from data.examples import posts_of
+from data.files import file_sha256
+from data.normalise import fingerprint
+from data.posts import Example, Post
+from data.splitting import Parts
+from data.taxonomy import Taxonomy
+from model.bundle import MANIFEST, MODEL, TAXONOMY, TOKENIZER, TRAINING_ROWS, WEIGHTS, Bundle
+from model.decision import decide
+from model.registry import Registry
+from model.scores import Scores
+from training.pipeline import Job, export_bundle, fit_policy, train_bundle
+from training.recipe import Recipe
+
+
+def sha256(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def job(taxonomy: Taxonomy, parts: Parts, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A short job on posts of two files that bear the same name."""
+    root = tmp_path_factory.mktemp("sources")
+    sources = [root / year / "posts.jsonl" for year in ("2024", "2025")]
+    for source in sources:
+        source.parent.mkdir()
+        source.write_text(f"read in {source.parent.name}")
+    return Job("twin", taxonomy, parts, replace(recipe, epochs=1), sources)
+
+
+@pytest.fixture(scope="module")
+def twins(job: Job, tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
+    """The same job done twice, one after the other."""
+    registry = Registry(tmp_path_factory.mktemp("models"))
+    return [Bundle.load(train_bundle(job, registry)) for _ in range(2)]
+
+
+@pytest.fixture(scope="module")
+def exported(registry: Registry, parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """`toy@2`, exported anew from the weights of `toy@1`, in a copy of the registry."""
+    root = tmp_path_factory.mktemp("exported") / "models"
+    copy = Registry(Path(shutil.copytree(registry.root, root)))
+    held_out = [*parts.dev, *parts.calibration, *parts.test]
+    return Bundle.load(export_bundle(Bundle.load(copy.resolve("toy@1")), held_out, copy))
+
+
+# What a trained bundle says of itself.
+
+
+def test_provenance_names_encoder_recipe_and_outcome(bundle: Bundle, recipe: Recipe) -> None:
+    provenance = bundle.manifest.provenance
+    assert provenance["encoder"] == recipe.encoder
+    assert provenance["recipe"] == asdict(recipe)
+    assert 1 <= provenance["best_epoch"] <= recipe.epochs
+    assert 0 < provenance["dev_macro_f1"] <= 1
+
+
+def test_provenance_names_the_data(bundle: Bundle, parts: Parts) -> None:
+    data = bundle.manifest.provenance["data"]
+    assert data["files"] == {"posts.jsonl": sha256("{}\n")}
+    assert data["posts"] == {"train": 30, "dev": 9, "calibration": 9, "test": 12}
+    rows = sorted(fingerprint(text) for text in posts_of([*parts.train, *parts.dev]))
+    assert data["train_sha256"] == sha256(json.dumps(rows))
+
+
+def test_provenance_names_graph_code_and_versions(bundle: Bundle) -> None:
+    provenance = bundle.manifest.provenance
+    assert provenance["graph"]["operators"]["Attention"] == 2
+    assert 0 <= provenance["graph"]["largest_difference"] <= 1e-4
+    assert len(bytes.fromhex(provenance["code_sha256"])) == 32
+    assert provenance["python"] == platform.python_version()
+    assert provenance["packages"].keys() >= {"torch", "transformers", "onnxruntime", "tokenizers"}
+    assert provenance["packages"] == {name: version(name) for name in provenance["packages"]}
+
+
+def test_provenance_knows_files_of_the_same_name_apart(twins: list[Bundle], job: Job) -> None:
+    recorded = json.dumps(twins[0].manifest.provenance["data"]["files"])
+    for source in job.sources:
+        assert file_sha256(source) in recorded
+
+
+def test_the_rows_that_taught_the_weights_are_kept_as_hashes(bundle: Bundle, parts: Parts) -> None:
+    rows = (bundle.path / TRAINING_ROWS).read_text(encoding="utf-8").splitlines()
+    assert rows == sorted({fingerprint(text) for text in posts_of([*parts.train, *parts.dev])})
+
+
+def test_the_figures_are_of_the_test_part_as_it_will_be_served(
+    bundle: Bundle, parts: Parts, taxonomy: Taxonomy
+) -> None:
+    engine = bundle.engine(workers=1)
+    decisions = decide(engine.score(posts_of(parts.test)), bundle.policy)
+    engine.close()
+    metrics = bundle.metrics()
+    assert metrics["n"] == len(parts.test)
+    for head in taxonomy:
+        gold = [(example.labels[head.name], decision) for example, decision in zip(parts.test, decisions, strict=True)]
+        known = [(label, decision.heads[head.name].label) for label, decision in gold if label is not None]
+        truth, answers = zip(*known, strict=True)
+        figures = metrics["heads"][head.name]
+        assert figures["n"] == len(known)
+        assert figures["accuracy"] == pytest.approx(accuracy_score(truth, answers))
+        assert figures["macro_f1"] == pytest.approx(
+            f1_score(truth, answers, average="macro", labels=sorted(set(truth)))
+        )
+
+
+def test_a_trained_bundle_answers_what_it_was_taught(bundle: Bundle) -> None:
+    engine = bundle.engine(workers=1)
+    posts = ["refund please order is late", "site is down again help", "win cash now thanks"]
+    decisions = decide(engine.score(posts), bundle.policy)
+    engine.close()
+    assert [(decision.action, decision.owner) for decision in decisions] == [
+        ("auto", "support"),
+        ("auto", "it"),
+        ("ignore", None),
+    ]
+
+
+def test_the_same_job_gives_the_same_weights_each_time(twins: list[Bundle]) -> None:
+    first, second = (file_sha256(twin.weights() / "model.safetensors") for twin in twins)
+    assert first == second
+
+
+def test_the_same_job_gives_the_next_version_and_leaves_no_work_behind(twins: list[Bundle]) -> None:
+    assert [twin.manifest.reference for twin in twins] == ["twin@1", "twin@2"]
+    root = twins[0].path.parent.parent
+    assert Registry(root).promoted() == "twin@1"
+    assert list((root / ".runs").iterdir()) == []
+
+
+# Stopping and going on.
+
+
+def test_a_stopped_job_publishes_nothing_and_is_resumed_to_a_whole_bundle(
+    job: Job, tmp_path: Path, stopping_at: Callable[..., AbstractContextManager[None]]
+) -> None:
+    registry = Registry(tmp_path)
+    with stopping_at(3), pytest.raises(Interrupted, match="stopped at step 3 of 4"):
+        train_bundle(job, registry)
+    assert (registry.references(), registry.promoted()) == ([], None)
+    with stopping_at(2):  # which a run from the start would reach
+        path = train_bundle(job, registry, resume=True)
+    assert Bundle.load(path).manifest.reference == "twin@1"
+    assert list((tmp_path / ".runs").iterdir()) == []
+
+
+def _changed(value: Any) -> Any:
+    return f"{value}x" if isinstance(value, str) else value * 2
+
+
+@pytest.mark.parametrize("setting", [field.name for field in fields(Recipe)])
+def test_a_job_with_another_setting_is_another_job(job: Job, setting: str) -> None:
+    recipe = replace(job.recipe, **{setting: _changed(getattr(job.recipe, setting))})
+    assert replace(job, recipe=recipe).identity() != job.identity()
+
+
+@pytest.mark.parametrize("part", ["train", "dev"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda rows: rows[:-1], id="a row less"),
+        pytest.param(lambda rows: [replace(rows[0], post=Post("thanks")), *rows[1:]], id="another text"),
+        pytest.param(lambda rows: [replace(rows[0], labels={"intent": "spam"}), *rows[1:]], id="other labels"),
+    ],
+)
+def test_a_job_with_other_rows_to_learn_from_is_another_job(
+    job: Job, part: str, change: Callable[[list[Example]], list[Example]]
+) -> None:
+    parts = replace(job.parts, **{part: change(getattr(job.parts, part))})
+    assert replace(job, parts=parts).identity() != job.identity()
+
+
+def test_a_job_with_another_taxonomy_is_another_job(job: Job) -> None:
+    taxonomy = Taxonomy.from_dict({**job.taxonomy.to_dict(), "routing": None})
+    assert replace(job, taxonomy=taxonomy).identity() != job.identity()
+
+
+def test_what_does_not_change_the_weights_does_not_change_the_job(job: Job) -> None:
+    parts = replace(job.parts, test=job.parts.test[:3], calibration=job.parts.calibration[:3])
+    assert replace(job, parts=parts, sources=[]).identity() == job.identity()
+
+
+# The policy.
+
+
+def test_a_temperature_is_fitted_for_each_head_on_the_posts_that_carry_it(taxonomy: Taxonomy) -> None:
+    generator = np.random.default_rng(5)
+    targets = generator.integers(0, 3, 200)
+    logits = (3 * np.eye(3)[targets] + 4 * generator.standard_normal((200, 3))).astype(np.float32)
+    labels = [{"intent": taxonomy.head("intent").labels[target]} for target in targets]
+    examples = [Example(Post("late"), each) for each in labels[:150]] + [Example(Post("late"), {})] * 50
+    scores = Scores({"intent": logits, "urgency": logits, "department": logits[:, :2]}, np.zeros((200, 4), np.float32))
+    policy = fit_policy(scores, examples, taxonomy, "m")
+    temperature = policy.heads["intent"].temperature
+    loss, colder, warmer = (
+        log_loss(targets[:150], softmax(logits[:150].astype(np.float64) / (temperature * factor), axis=1))
+        for factor in (1.0, 0.95, 1.05)
+    )
+    assert loss < min(colder, warmer)
+    assert [policy.heads[name].temperature for name in ("urgency", "department")] == [1.0, 1.0]
+
+
+# Exporting anew.
+
+
+def test_an_exported_bundle_is_the_next_version_and_names_its_parent(exported: Bundle) -> None:
+    assert exported.manifest.reference == "toy@2"
+    assert exported.manifest.parent == "toy@1"
+    root = exported.path.parent.parent
+    assert Registry(root).promoted() == "toy@1"
+    assert list((root / ".runs").iterdir()) == []
+
+
+def test_an_exported_bundle_keeps_weights_tokenizer_taxonomy_and_rows(exported: Bundle, bundle: Bundle) -> None:
+    kept = (TOKENIZER, TAXONOMY, TRAINING_ROWS, f"{WEIGHTS}/model.safetensors", f"{WEIGHTS}/config.json")
+    assert {name: exported.manifest.files[name] for name in kept} == {
+        name: bundle.manifest.files[name] for name in kept
+    }
+    assert exported.manifest.provenance["recipe"] == bundle.manifest.provenance["recipe"]
+    assert exported.manifest.max_tokens == bundle.manifest.max_tokens
+    assert exported.policy.model_sha256 == exported.manifest.files[MODEL]
+
+
+def test_an_exported_bundle_scores_as_its_parent_does(exported: Bundle, bundle: Bundle, parts: Parts) -> None:
+    engines = [each.engine(workers=1) for each in (exported, bundle)]
+    child, parent = (engine.score(posts_of(parts.test)) for engine in engines)
+    for engine in engines:
+        engine.close()
+    for head, logits in parent.logits.items():
+        np.testing.assert_allclose(child.logits[head], logits, rtol=0, atol=1e-5)
+
+
+def test_provenance_of_an_exported_bundle_counts_the_posts_that_it_was_scored_on(exported: Bundle) -> None:
+    assert exported.manifest.provenance["data"]["posts"]["test"] == exported.metrics()["n"]
+
+
+@pytest.fixture
+def copy(registry: Registry, tmp_path: Path) -> Registry:
+    return Registry(Path(shutil.copytree(registry.root, tmp_path / "models")))
+
+
+def test_examples_of_one_group_are_too_few_to_calibrate_and_score(copy: Registry, parts: Parts) -> None:
+    one_story = [replace(example, group="one story") for example in parts.test]
+    before = sorted(copy.root.rglob("*"))
+    with pytest.raises(BundleError, match=r"too few groups of examples .*give more data"):
+        export_bundle(Bundle.load(copy.resolve("toy")), one_story, copy)
+    assert sorted(copy.root.rglob("*")) == before
+
+
+def test_a_bundle_without_weights_cannot_be_exported(copy: Registry, parts: Parts) -> None:
+    path = copy.resolve("toy")
+    plain = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    plain["files"] = {name: sha for name, sha in plain["files"].items() if not name.startswith(WEIGHTS)}
+    (path / MANIFEST).write_text(json.dumps(plain), encoding="utf-8")
+    with pytest.raises(BundleError, match="no training weights in this bundle"):
+        export_bundle(Bundle.load(path), parts.test, copy)
+    assert copy.references() == ["toy@1"]
