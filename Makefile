@@ -3,9 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
+MODELS := $(or $(TRIAGE_MODELS),models)
+
 .PHONY: serve test lint clean
 
-serve: $(VENV)/train.installed models/promoted.json  ## train the bundled model if there is none, and serve it on port 8000
+serve: $(VENV)/train.installed $(MODELS)/promoted.json  ## train the bundled model if there is none, and serve it on port 8000
 	exec $(BIN)/triage serve
 
 test: lint  ## everything that CI runs
@@ -17,7 +19,7 @@ lint: $(VENV)/dev.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-models/promoted.json: | $(VENV)/train.installed
+$(MODELS)/promoted.json: | $(VENV)/train.installed
 	$(BIN)/triage train --preset quick --resume
 
 $(VENV)/%.installed: pyproject.toml

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from api.schemas import ItemErrorCode, Options, WarningCode
-from model.decision import ACTIONS, Decision, decide
+from model.decision import ACTIONS, Decision, HeadDecision, decide
 from model.policy import Policy
 from model.scores import Scores
 from model.tokenizer import Encoded, PostTokenizer
+
+_DIGITS = 6  # beyond these a float32 sum depends on the padding beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ def result(index: int, post_id: str | None, item: Answer, policy: Policy, option
         "labels": {
             name: {
                 "label": head.label,
-                "confidence": head.confidence,
+                "confidence": round(head.confidence, _DIGITS),
                 "threshold": head.threshold,
                 "decision": "accept" if head.accepted else "review",
-                "alternatives": _runners_up(policy.heads[name].labels, head.probabilities, options.top_k),
+                "alternatives": _runners_up(head, policy.heads[name].labels, options.top_k),
             }
             for name, head in decision.heads.items()
             if options.heads is None or name in options.heads
@@ -109,6 +109,8 @@ def summary(answers: Sequence[Answer]) -> dict[str, int]:
     return {**counts, **{action: labelled.count(action) for action in ACTIONS}}
 
 
-def _runners_up(labels: Sequence[str], probabilities: Any, top_k: int) -> list[dict[str, Any]]:
-    order = np.argsort(-probabilities, kind="stable")[1 : top_k + 1]
-    return [{"label": labels[index], "confidence": float(probabilities[index])} for index in order.tolist()]
+def _runners_up(head: HeadDecision, labels: Sequence[str], top_k: int) -> list[dict[str, Any]]:
+    others = sorted(
+        (pair for pair in zip(head.probabilities.tolist(), labels, strict=True) if pair[1] != head.label), reverse=True
+    )
+    return [{"label": label, "confidence": round(probability, _DIGITS)} for probability, label in others[:top_k]]

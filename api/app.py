@@ -28,6 +28,7 @@ from model.bundle import Bundle
 from model.decision import reasons_of
 
 _REF = "#/components/schemas/{model}"
+_INLINE_POSTS = 32
 
 
 class _ClassifyRequest(RootModel[BatchRequest | SingleRequest]):
@@ -89,6 +90,8 @@ def _add_classify(app: FastAPI, service: Service) -> None:
         "content": {"application/json": {"schema": {"$ref": _REF.format(model="ClassifyRequest")}}},
     }
 
+    info = _model_info(service.bundle)
+
     @app.post(
         "/classify",
         response_model=ClassifyResponse,
@@ -98,19 +101,20 @@ def _add_classify(app: FastAPI, service: Service) -> None:
     )
     async def classify(request: Request) -> Response:
         """Label one post or a batch. Every post is answered; a bad one fails alone."""
-        bundle, settings = service.bundle, service.settings
-        posts, options = await read_classify(request, settings, bundle.taxonomy)
+        posts, options = await read_classify(request, service.settings, service.bundle.taxonomy)
         answers = await service.classify([post.text for post in posts])
-        envelope = {
-            "request_id": request_id_of(request),
-            "model": _model_info(bundle),
-            "results": [
-                result(index, post.id, item, bundle.policy, options)
+
+        def render() -> str:
+            results = [
+                result(index, post.id, item, service.bundle.policy, options)
                 for index, (post, item) in enumerate(zip(posts, answers, strict=True))
-            ],
-            "summary": summary(answers),
-        }
-        return Response(json.dumps(envelope, ensure_ascii=False), media_type="application/json")
+            ]
+            envelope = {"request_id": request_id_of(request), "model": info, "results": results}
+            return json.dumps({**envelope, "summary": summary(answers)}, ensure_ascii=False)
+
+        # Writing many answers would hold the event loop up.
+        body = render() if len(posts) <= _INLINE_POSTS else await asyncio.to_thread(render)
+        return Response(body, media_type="application/json")
 
 
 def _add_health(app: FastAPI, service: Service, telemetry: Telemetry) -> None:

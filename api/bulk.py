@@ -1,14 +1,14 @@
 """Labelling files of any size: in a stream, resumable, keeping the columns of the input."""
 
-import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from api.answers import Answer, answer, prepare, result
+from api.journal import open_journal
 from api.schemas import Options
 from data.errors import DataError
 from data.examples import SHOWN_BAD_ROWS, describe_bad_rows
@@ -85,7 +85,7 @@ def classify_stream(source: Path, labeller: Labeller, on_rows: Callable[[int], N
     """Label the rows of a file or of standard input and write JSONL to standard output as they are done."""
     report = Report()
     writer = JsonlWriter(sys.stdout)
-    for chunk in _chunks(_good_rows(source, labeller.text_column, report)):
+    for chunk in _chunks(_good_rows(source, labeller.text_column, {ADDED}, report)):
         for row, added in zip(chunk, labeller.label(chunk), strict=True):
             writer.write({**row.values, ADDED: added})
             _count(report, added)
@@ -98,57 +98,52 @@ def classify_stream(source: Path, labeller: Labeller, on_rows: Callable[[int], N
 def classify_file(source: Path, target: Path, labeller: Labeller, on_rows: Callable[[int], None]) -> Report:
     """Label the rows of a file and write them to another, whole or not at all.
 
-    Answers are kept in a journal beside the target (without texts). An interrupted run leaves it there, and the same
-    command goes on after the rows that it holds; it is removed when the target is written.
+    Answers are kept in a journal beside the target. An interrupted run leaves it there, and the same command goes on
+    after the rows that it holds; it is removed when the target is written.
 
     Raises:
         DataError: the files cannot be read or written, or a column to be added exists already.
     """
     kind = table_format(target)
-    added_columns = _added_columns(labeller.bundle)
-    taken = sorted(set(columns(source)) & ({ADDED} if kind == "jsonl" else set(added_columns)))
-    if taken:
-        raise DataError(f"{source}: has the columns {taken} already; rename them, or label the file without them")
-    journal = target.with_name(target.name + ".journal")
-    report = Report()
-    report.resumed = _resume(journal, _identity(source, labeller))
-    on_rows(report.resumed)
+    added_columns = {} if kind == "jsonl" else _added_columns(labeller.bundle)
+    reserved = set(added_columns) or {ADDED}
     found: dict[str, Any] = dict.fromkeys(columns(source), str)
-    done = report.resumed
-    with journal.open("a", encoding="utf-8") as file:
-        rows = _noting_columns(_good_rows(source, labeller.text_column, report), found)
-        for chunk in _chunks(islice(rows, report.resumed, None)):
-            file.writelines(json.dumps(added) + "\n" for added in labeller.label(chunk))
-            file.flush()
+    _check_free(source, found, reserved)
+    with open_journal(target, _identity(source, labeller)) as journal:
+        report = Report(resumed=journal.resumed)
+        on_rows(journal.resumed)
+        rows = _noting_columns(_good_rows(source, labeller.text_column, reserved, report), found)
+        done = sum(1 for _ in islice(rows, journal.resumed))
+        for chunk in _chunks(rows):
+            journal.append(labeller.label(chunk))
             done += len(chunk)
             on_rows(len(chunk))
-    try:
         report.check(source, done)
-    except DataError:
-        journal.unlink()
-        raise
-    with (
-        whole_file(target) as temporary,
-        journal.open(encoding="utf-8") as lines,
-        table_writer(temporary, kind, {**found, **parquet_types(source), **added_columns}) as writer,
-    ):
-        next(lines)  # the identity
-        for row, line in zip(_good_rows(source, labeller.text_column, Report()), lines, strict=True):
-            added = json.loads(line)
-            writer.write({**row.values, **({ADDED: added} if kind == "jsonl" else _flat(added))})
-            _count(report, added)
-    journal.unlink()
+        types = {**found, **parquet_types(source), **added_columns}
+        with whole_file(target) as temporary, table_writer(temporary, kind, types) as writer:
+            again = _good_rows(source, labeller.text_column, reserved, Report())
+            for row, added in zip(again, journal.read(), strict=True):
+                writer.write({**row.values, **({ADDED: added} if kind == "jsonl" else _flat(added))})
+                _count(report, added)
+        journal.remove()
     return report
 
 
-def _good_rows(source: Path, text_column: str, report: Report) -> Iterator[Row]:
+def _good_rows(source: Path, text_column: str, reserved: Set[str], report: Report) -> Iterator[Row]:
     for row in read_rows(source):
         if isinstance(row, BadRow):
             report.add_bad(row)
         elif not isinstance(row.values.get(text_column), str):
             report.add_bad(row.bad("expected a text", text_column))
         else:
+            _check_free(f"{row.source}:{row.line}", row.values, reserved)
             yield row
+
+
+def _check_free(where: object, names: Iterable[str], reserved: Set[str]) -> None:
+    taken = sorted(reserved & set(names))
+    if taken:
+        raise DataError(f"{where}: has the columns {taken} already; rename them, or label the file without them")
 
 
 def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -181,32 +176,6 @@ def _identity(source: Path, labeller: Labeller) -> dict[str, Any]:
         "text": labeller.text_column,
         "max_characters": labeller.max_characters,
     }
-
-
-def _resume(journal: Path, identity: dict[str, Any]) -> int:
-    """Make the journal ready to be appended to.
-
-    Returns:
-        The number of answers that it holds.
-    """
-    first = (json.dumps(identity) + "\n").encode()
-    lines = 0
-    if journal.exists():
-        with journal.open("r+b") as file:
-            whole = 0
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break  # torn by a kill
-                if lines == 0 and line != first:
-                    break  # of another input, model or policy
-                whole += len(line)
-                lines += 1
-            file.truncate(whole)
-    if lines == 0:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        journal.write_bytes(first)
-        return 0
-    return lines - 1
 
 
 def _added_columns(bundle: Bundle) -> dict[str, Any]:

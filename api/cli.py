@@ -1,6 +1,8 @@
 """The command `triage`. Results on stdout, everything else on stderr; exit 0 done, 1 a gate failed, 2 bad input."""
 
+import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -29,8 +31,17 @@ def main() -> None:
     try:
         app()
     except TriageError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'system'}: {error.strerror or error}", TriageError.exit_code)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    stderr.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(exit_code)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What surrounds every request: an id, a count, and an answer even when the code fails."""
 
+import asyncio
 import logging
 import re
 import time
@@ -7,6 +8,7 @@ import traceback
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Code, Problem
@@ -15,6 +17,8 @@ from api.telemetry import Telemetry
 log = logging.getLogger("triage")
 
 REQUEST_ID = "X-Request-ID"
+CLIENT_CLOSED_REQUEST = 499
+"""Counted, never sent: the client hung up before its request was whole."""
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -47,6 +51,14 @@ class RequestMiddleware:
         began = time.perf_counter()
         try:
             await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = CLIENT_CLOSED_REQUEST
+        except asyncio.CancelledError:
+            if status:
+                raise
+            # The time to drain is over, and the server gives up what is still open.
+            problem = Problem(Code.DRAINING, "the service shut down before the answer was ready; ask another instance")
+            await self._refuse(problem, scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001  # the last resort: unknown errors stay opaque to the caller
             place = "".join(traceback.format_tb(error.__traceback__))
             log.error(  # noqa: TRY400  # the message, which log.exception would add, could quote a post
@@ -54,9 +66,12 @@ class RequestMiddleware:
             )
             if status:
                 raise ConnectionAbortedError("the answer had already begun") from None
-            self._telemetry.problem(Code.INTERNAL_ERROR)
             problem = Problem(Code.INTERNAL_ERROR, "something failed on our side; the log knows the request id")
-            await problem.response(request_id)(scope, receive, send_with_id)
+            await self._refuse(problem, scope, receive, send_with_id)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self._telemetry.request(route, status, time.perf_counter() - began)
+
+    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        self._telemetry.problem(problem.code)
+        await problem.response(scope["request_id"])(scope, receive, send)

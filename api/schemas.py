@@ -5,8 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
-from data.posts import Post
-
 MAX_TOP_K = 10
 
 
@@ -43,9 +41,6 @@ class PostIn(BaseModel):
     author: StrictStr | None = None
     time: StrictStr | None = None
     language: StrictStr | None = None
-
-    def post(self) -> Post:
-        return Post(**self.model_dump(include=set(PostIn.model_fields)))
 
 
 class Options(BaseModel):

@@ -67,20 +67,24 @@ class Service:
             Problem: loading, draining, queue full, or the answer took too long.
         """
         engine = self._ready_engine()
+        limit = self.settings.timeout_seconds
         with self._admitted(len(texts)):
-            prepared = await asyncio.to_thread(prepare, texts, engine.tokenizer, self.settings.max_characters)
-            scoring = engine.submit(prepared.encoded)
             try:
-                async with asyncio.timeout(self.settings.timeout_seconds):
-                    await asyncio.gather(*map(asyncio.wrap_future, scoring.futures))
+                async with asyncio.timeout(limit):
+                    answers = await self._answers(engine, texts)
             except TimeoutError:
-                limit = self.settings.timeout_seconds
                 raise Problem(Code.TIMEOUT, f"no answer within {limit:g} seconds", limit=limit) from None
-            finally:
-                scoring.cancel()  # of no effect on runs that are done
-            answers = await asyncio.to_thread(answer, prepared, scoring.scores, self.bundle.policy)
         self._telemetry.answers(answers)
         return answers
+
+    async def _answers(self, engine: Engine, texts: Sequence[str]) -> list[Answer]:
+        prepared = await asyncio.to_thread(prepare, texts, engine.tokenizer, self.settings.max_characters)
+        scoring = engine.submit(prepared.encoded)
+        try:
+            await asyncio.gather(*map(asyncio.wrap_future, scoring.futures))
+        finally:
+            scoring.cancel()  # of no effect on runs that are done
+        return await asyncio.to_thread(answer, prepared, scoring.scores, self.bundle.policy)
 
     def _ready_engine(self) -> Engine:
         if self.state is State.DRAINING:

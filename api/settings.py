@@ -74,7 +74,7 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     try:
         return Settings(**given)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{FILE}: not TOML: {error}") from error
     except ValidationError as error:
         faults = [f"  {_origin_of_fault(fault, given)}: {fault['msg']}" for fault in error.errors(include_url=False)]

@@ -10,7 +10,7 @@ from data.errors import DataError
 from data.normalise import normalise
 from data.posts import POST_FIELDS, Example, Post
 from data.tables import BadRow, Row, read_rows
-from data.taxonomy import Taxonomy
+from data.taxonomy import HEAD_NAME, NO_LABEL, Taxonomy
 
 # The first of these columns that a row has names what a split must not tear apart.
 GROUP_FIELDS = ("group", "scenario", "thread")
@@ -76,7 +76,9 @@ def describe_bad_rows(bad: Sequence[BadRow], total: int | None = None) -> str:
 
 
 def find_taxonomy(paths: Sequence[Path], name: str) -> Taxonomy:
-    """The heads and labels that stand in the data: every column, besides the post's own, whose values repeat.
+    """The heads and labels that stand in the data: every column, besides the post's own, that could be one.
+
+    That is: its name is one of a head (lower case, no spaces), and its values repeat as labels do.
 
     Labels are sorted by name and all heads are nominal: an order cannot be seen in data.
 
@@ -92,19 +94,22 @@ def find_taxonomy(paths: Sequence[Path], name: str) -> Taxonomy:
             for column, value in row.values.items():
                 if column in POST_FIELDS or column in GROUP_FIELDS:
                     continue
-                if value is None or value == "null":
+                if value is None or value == NO_LABEL:
                     optional.add(column)
-                elif isinstance(value, str) and value:
+                elif isinstance(value, str) and value.strip():
                     values[column][value] += 1
     heads = [
         {"name": column, "optional": column in optional, "labels": sorted(counts)}
         for column, counts in values.items()
-        if 2 <= len(counts) <= _MAX_FOUND_LABELS and counts.total() >= _MIN_ROWS_PER_LABEL * len(counts)
+        if HEAD_NAME.fullmatch(column)
+        and 2 <= len(counts) <= _MAX_FOUND_LABELS
+        and counts.total() >= _MIN_ROWS_PER_LABEL * len(counts)
     ]
     if not heads:
         raise DataError(
-            f"{', '.join(map(str, paths))}: no column looks like labels (text that repeats, 2 to {_MAX_FOUND_LABELS} "
-            f"different values); columns found: {sorted(values) or 'none'}. Name the heads in a file: --taxonomy FILE"
+            f"{', '.join(map(str, paths))}: no column looks like labels (a name in lower case without spaces, and text "
+            f"that repeats, 2 to {_MAX_FOUND_LABELS} different values); columns found: {sorted(values) or 'none'}. "
+            "Rename the columns, or name the heads in a file: --taxonomy FILE"
         )
     return Taxonomy.from_dict({"name": name, "heads": heads})
 
@@ -126,7 +131,7 @@ def _example(row: Row, taxonomy: Taxonomy) -> Example | BadRow:
         if head.name not in row.values:
             continue
         value = row.values[head.name]
-        if value is None or value == "null":
+        if value is None or value == NO_LABEL:
             if head.optional:
                 labels[head.name] = None
         elif value == "":

@@ -7,12 +7,22 @@ import hashlib
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 import emoji
 
 LINK, EMAIL, NUMBER = "[link]", "[email]", "[number]"
 
+# No character has a number this long, and Python refuses to read it.
+_ENDLESS_ENTITY = re.compile(r"&#x?[0-9a-f]{9,};?", re.IGNORECASE)
+_JOINER = "\u200d"
+# No text in any language has more marks on one letter (UAX #15, stream-safe text).
+_HIGHEST_PILE = 30
+# Where emoji can be: the library looks at every character in Python, which is slow for long texts that have none, and
+# takes time in the square of the length of a chain of joined ones.
+_EMOJI = "".join({character for sequence in emoji.EMOJI_DATA for character in sequence if not character.isascii()})
+_EMOJI_RUN = re.compile(f"[0-9#*]?[{re.escape(_EMOJI)}]{{1,64}}")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 # Six digits in a row, or seven with separators among them: orders, phones, cards, accounts. Prices, years and dates
@@ -23,23 +33,25 @@ _NUMBER = re.compile(r"\+?\(?\d(?:[ ()-]{0,2}\d){6,}|\d{6,}")
 def normalise(text: str) -> str:
     """Bring a post into the form in which the network reads it.
 
-    In order: HTML entities resolved (twice, because exports often escape twice), Unicode NFC, links and e-mail
-    addresses masked, emoji turned into words (the encoder knows none), control, zero-width and private characters and
-    lone surrogates removed, long numbers masked, white space folded. Handles, hashtags and case are kept.
+    In order: HTML entities resolved (twice, because exports often escape twice); control, zero-width and private
+    characters and lone surrogates removed; emoji turned into words (the encoder knows none); Unicode NFC; white space
+    folded; links, e-mail addresses and long numbers masked. Handles, hashtags and case are kept.
 
     Total: every `str` has an answer, possibly the empty string.
     """
     if "&" in text:
-        text = html.unescape(html.unescape(text))
-    text = unicodedata.normalize("NFC", text)
-    text = _LINK.sub(f" {LINK} ", text)
-    text = _EMAIL.sub(f" {EMAIL} ", text)
-    if not text.isascii():
-        # Before invisible characters go: some of them join several emoji into one.
-        text = emoji.replace_emoji(text, _emoji_words)
+        for _ in range(2):
+            text = html.unescape(_ENDLESS_ENTITY.sub("", text))
     if not text.isprintable():
         text = "".join(map(_visible, text))
-    text = _NUMBER.sub(f" {NUMBER} ", text)
+    if not text.isascii():
+        text = _spell_emoji(text)
+        # A joiner makes one emoji of several; those that it stood between without making one are spelt now.
+        text = _spell_emoji(text.replace(_JOINER, ""))
+        text = unicodedata.normalize("NFC", "".join(_without_piles(text)))
+    text = " ".join(text.split())
+    for pattern, mask in ((_LINK, LINK), (_EMAIL, EMAIL), (_NUMBER, NUMBER)):
+        text = pattern.sub(f" {mask} ", text)
     return " ".join(text.split())
 
 
@@ -48,12 +60,25 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(normalise(text).encode()).hexdigest()[:32]
 
 
+def _visible(character: str) -> str:
+    if character.isprintable() or character == _JOINER:
+        return character
+    return " " if character.isspace() else ""
+
+
+def _spell_emoji(text: str) -> str:
+    return _EMOJI_RUN.sub(lambda run: emoji.replace_emoji(run[0], _emoji_words), text)
+
+
 def _emoji_words(_: str, entry: dict[str, Any]) -> str:
     name: str = entry["en"]
     return " " + name.strip(":").replace("_", " ").replace("-", " ") + " "
 
 
-def _visible(character: str) -> str:
-    if character.isprintable():
-        return character
-    return " " if character.isspace() else ""
+def _without_piles(text: str) -> Iterator[str]:
+    """Leave marks out that are piled on one letter: composing n of them takes time in n squared."""
+    height = 0
+    for character in text:
+        height = height + 1 if unicodedata.combining(character) else 0
+        if height <= _HIGHEST_PILE:
+            yield character

@@ -31,16 +31,23 @@ class Parts:
 def split_by_group(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> dict[str, list[Example]]:
     """Deal whole groups out to named parts.
 
-    A group's part depends on its name and the seed alone: adding data moves no example from one part to another.
-    An example without a group is one with all examples of equal normalised text.
+    A group's part depends on its name and the seed alone: adding data moves no example from one part to another, unless
+    it joins two groups. An example without a group is one by itself; groups that share a post of equal normalised text
+    are one.
 
     Args:
         shares: share of the groups by name of the part, summing to 1.
     """
     parts: dict[str, list[Example]] = {name: [] for name in shares}
-    for example in examples:
-        parts[_part_at(_draw(example.group or normalise(example.post.text), seed), shares)].append(example)
+    for example, group in zip(examples, _joined_groups(examples), strict=True):
+        parts[_part_at(_draw(group, seed), shares)].append(example)
     return parts
+
+
+def without_posts_of(examples: Sequence[Example], others: Sequence[Example]) -> list[Example]:
+    """The examples whose normalised text does not stand among others, so that nothing serves twice."""
+    known = {normalise(example.post.text) for example in others}
+    return [example for example in examples if normalise(example.post.text) not in known]
 
 
 def split_into_parts(examples: Sequence[Example], seed: int) -> Parts:
@@ -50,6 +57,25 @@ def split_into_parts(examples: Sequence[Example], seed: int) -> Parts:
         DataError: there are so few groups that a part is empty.
     """
     return Parts(**split_by_group(examples, {"train": 0.7, "dev": 0.1, "calibration": 0.1, "test": 0.1}, seed))
+
+
+def _joined_groups(examples: Sequence[Example]) -> list[str]:
+    """For each example the name of its group, after groups that share a text were joined (by union-find)."""
+    leader: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while leader.setdefault(name, name) != name:
+            leader[name] = name = leader[leader[name]]
+        return name
+
+    names = []
+    for example in examples:
+        text = "text:" + normalise(example.post.text)
+        group = f"group:{example.group}" if example.group else text
+        first, second = sorted((find(text), find(group)))  # "group:" comes first, so that a lone group keeps its name
+        leader[second] = first
+        names.append(group)
+    return [find(name).partition(":")[2] for name in names]
 
 
 def _part_at(draw: float, shares: Mapping[str, float]) -> str:
@@ -64,5 +90,5 @@ def _part_at(draw: float, shares: Mapping[str, float]) -> str:
 
 def _draw(name: str, seed: int) -> float:
     """A number in [0, 1), uniform over names."""
-    digest = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}\0{name}".encode(errors="surrogatepass")).digest()
     return int.from_bytes(digest[:8]) / 2**64

@@ -69,7 +69,7 @@ class JsonlWriter:
 class _CsvWriter:
     def __init__(self, file: TextIO, columns: Iterable[str], delimiter: str) -> None:
         self._columns = list(columns)
-        self._writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        self._writer = csv.writer(file, delimiter=delimiter)  # ends lines as RFC 4180 has it
         self._writer.writerow(self._columns)
 
     def write(self, values: Mapping[str, Any]) -> None:
@@ -104,6 +104,8 @@ class _ParquetWriter:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()  # half characters, which UTF-8 cannot hold
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list | bool) else str(value)

@@ -122,6 +122,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _decoded(file: BinaryIO) -> io.TextIOWrapper:
+    csv.field_size_limit(_CSV_FIELD_LIMIT)
     return io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
@@ -131,7 +132,7 @@ def _jsonl_rows(path: Path, file: BinaryIO) -> Iterator[Row | BadRow]:
             text = raw.decode("utf-8-sig" if line == 1 else "utf-8")
             if not text.strip():
                 continue
-            values = json.loads(text)
+            values = json.loads(text.rstrip("\r\n"))  # or a line cut short would be wrong at a second line
         except UnicodeDecodeError:
             yield BadRow(str(path), line, "not UTF-8")
         except json.JSONDecodeError as error:
@@ -146,7 +147,6 @@ def _jsonl_rows(path: Path, file: BinaryIO) -> Iterator[Row | BadRow]:
 
 
 def _csv_rows(path: Path, file: TextIO, delimiter: str) -> Iterator[Row | BadRow]:
-    csv.field_size_limit(_CSV_FIELD_LIMIT)
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     header = _header(path, reader)
     while True:
@@ -156,16 +156,18 @@ def _csv_rows(path: Path, file: TextIO, delimiter: str) -> Iterator[Row | BadRow
         except StopIteration:
             return
         except csv.Error as error:
-            yield BadRow(str(path), line, f"not CSV: {error}")
-            continue
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            yield BadRow(str(path), line, f"expected {len(header)} cells as in the header, found {len(cells)}")
-        elif any(map(_ESCAPED_BYTE.search, cells)):
-            yield BadRow(str(path), line, "not UTF-8")
+            fault = f"not CSV: {error}"
         else:
-            yield Row(str(path), line, dict(zip(header, cells, strict=True)))
+            if not cells:
+                continue
+            if len(cells) == len(header) and not any(map(_ESCAPED_BYTE.search, cells)):
+                yield Row(str(path), line, dict(zip(header, cells, strict=True)))
+                continue
+            ragged = f"expected {len(header)} cells as in the header, found {len(cells)}"
+            fault = ragged if len(cells) != len(header) else "not UTF-8"
+        # A stray quotation mark swallows lines: each of them is lost, and counts.
+        for lost in range(line, max(line, reader.line_num) + 1):
+            yield BadRow(str(path), lost, fault)
 
 
 def _header(path: Path, reader: Any) -> list[str]:
@@ -175,26 +177,39 @@ def _header(path: Path, reader: Any) -> list[str]:
         raise DataError(f"{path}: empty; expected a header line with the names of the columns") from None
     except csv.Error as error:
         raise DataError(f"{path}:1: the header is not CSV: {error}") from error
+    if any(map(_ESCAPED_BYTE.search, header)):
+        raise DataError(f"{path}:1: the header is not UTF-8; save the file as UTF-8")
+    _check_distinct(path, header)
+    return header
+
+
+def _check_distinct(path: Path, header: list[str]) -> None:
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         raise DataError(f"{path}:1: columns of equal name: {repeated}; rename all but one")
-    return header
 
 
 def _parquet_file(path: Path) -> Any:
     import pyarrow.parquet  # noqa: PLC0415  # 40 MB and a third of a second that only Parquet files should cost
 
     try:
-        return pyarrow.parquet.ParquetFile(path)
+        file = pyarrow.parquet.ParquetFile(path)
     except pyarrow.ArrowInvalid as error:
         raise DataError(f"{path}: not a Parquet file: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    _check_distinct(path, file.schema_arrow.names)
+    return file
 
 
 def _parquet_rows(path: Path) -> Iterator[Row | BadRow]:
     line = 0
     for batch in _parquet_file(path).iter_batches(batch_size=_PARQUET_BATCH):
-        for values in batch.to_pylist():
+        try:
+            rows = batch.to_pylist()
+        except UnicodeDecodeError as error:
+            message = f"rows {line + 1} to {line + len(batch)}: a text is not UTF-8"
+            raise DataError(f"{path}: {message}; write the file anew") from error
+        for values in rows:
             line += 1
             yield Row(str(path), line, values)

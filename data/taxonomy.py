@@ -18,7 +18,9 @@ DEFAULT_TAXONOMY = Path(__file__).parent / "taxonomies" / "default.yaml"
 Kind = Literal["nominal", "ordinal"]
 
 # A head's name becomes a column, a field in the answer and an output of the graph.
-_HEAD_NAME = re.compile(r"[a-z][a-z0-9_]*")
+HEAD_NAME = re.compile(r"[a-z][a-z0-9_]*")
+NO_LABEL = "null"
+"""How a file without types says that no label of an optional head applies."""
 _RESERVED = frozenset({*POST_FIELDS, "embedding", "group", "scenario", "triage"})
 
 
@@ -81,15 +83,15 @@ class Taxonomy:
         Raises:
             TaxonomyError: with every fault of the file at once, each as file:line.
         """
+        lines: dict[_Path, int] = {}
         try:
             root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+            repeated = list(_walk(root, (), lines)) if root else []
+            data: Any = yaml.SafeLoader("").construct_document(root) if root else None
         except OSError as error:
             raise TaxonomyError(f"{path}: cannot be read: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or no such date
             raise TaxonomyError(f"{path}: not a YAML file: {error}") from error
-        lines: dict[_Path, int] = {}
-        repeated = list(_walk(root, (), lines)) if root else []
-        data: Any = yaml.SafeLoader("").construct_document(root) if root else None
         problems = [*repeated, *_problems(data)]
         if problems:
             found = "\n".join(f"  {path}:{_line(lines, where)}: {message}" for where, message in problems)
@@ -179,7 +181,9 @@ def _walk(node: yaml.Node, path: _Path, lines: dict[_Path, int]) -> Iterator[tup
         for key, value in node.value:
             below = (*path, str(key.value))
             if below in lines:
-                yield path, f"the key {key.value!r} stands twice"
+                again = (*path, f"{key.value} again")
+                lines[again] = key.start_mark.line + 1
+                yield again, f"the key {key.value!r} stands twice"
             yield from _walk(value, below, lines)
 
 
@@ -214,7 +218,7 @@ def _head_problems(head: Any, path: _Path, seen: dict[str, list[str]]) -> Iterat
         return
     yield from _unknown_keys(head, {"name", "kind", "optional", "labels"}, path)
     name = head.get("name")
-    if not isinstance(name, str) or not _HEAD_NAME.fullmatch(name):
+    if not isinstance(name, str) or not HEAD_NAME.fullmatch(name):
         yield (*path, "name"), f"head name {name!r}: expected lower-case letters, digits and _, starting with a letter"
         name = f"head {path[-1]}"
     elif name in _RESERVED:
@@ -244,6 +248,8 @@ def _label_problems(entries: Any, name: str, path: _Path, names: list[str]) -> I
             yield where, f"{name}: label {index + 1}: expected `- name` or `- name: definition`, both text"
         elif not label or label != label.strip() or not label.isprintable():
             yield where, f"{name}: label {label!r}: empty, or with white space around it, or not printable"
+        elif label == NO_LABEL:
+            yield where, f"{name}: the label {label!r} means in data that no label applies; choose another"
         elif label in names:
             yield where, f"{name}: the label {label!r} stands twice"
         else:
@@ -257,7 +263,7 @@ def _routing_problems(routing: Any, labels: dict[str, list[str]], heads: list[An
         return
     yield from _unknown_keys(routing, {"owner", "unowned"}, path)
     owner = routing.get("owner")
-    if owner not in labels:
+    if not isinstance(owner, str) or owner not in labels:
         yield (*path, "owner"), f"routing: owner is {owner!r}; expected one of the heads {sorted(labels)}"
     unowned = routing.get("unowned", {})
     if not isinstance(unowned, dict):

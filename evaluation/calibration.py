@@ -13,6 +13,10 @@ _BOUNDS = (-3.0, 3.0)  # of log temperature: from 0.05 to 20
 def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
     """The temperature that minimises the log loss of a held-out set (Guo et al. 2017, arXiv:1706.04599).
 
+    Targets are smoothed by what their number allows to claim (Platt 1999): were all n answers right, the next one would
+    still be wrong with a chance of 1 / (n + 2). Without this a small set that is answered perfectly would ask for a
+    temperature of zero, and every confidence would be 1.
+
     Args:
         logits: `(n_examples, n_labels)`, of the very model and precision that will be served.
         targets: `(n_examples,)`, all known.
@@ -23,10 +27,13 @@ def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> 
     if len(targets) == 0:
         raise DataError("no labelled example to fit a temperature on; give calibration data that carries this head")
     scores = logits.astype(np.float64)
-    rows = np.arange(len(targets))
+    n_examples, n_labels = scores.shape
+    doubt = 1 / (n_examples + 2)
+    smoothed = np.full_like(scores, doubt / (n_labels - 1))
+    smoothed[np.arange(n_examples), targets] = 1 - doubt
 
     def log_loss(log_temperature: float) -> float:
-        return float(-log_softmax(scores / np.exp(log_temperature), axis=1)[rows, targets].mean())
+        return float(-(smoothed * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
 
     return float(np.exp(minimize_scalar(log_loss, bounds=_BOUNDS, method="bounded").x))
 

@@ -11,8 +11,9 @@ from sklearn.metrics import cohen_kappa_score, precision_recall_fscore_support
 from data.posts import Example
 from data.taxonomy import Head, Taxonomy
 from evaluation.calibration import expected_calibration_error
-from evaluation.targets import UNLABELLED, targets_of
+from evaluation.targets import targets_of
 from model.decision import Decision
+from model.scores import UNLABELLED
 
 _RESAMPLES = 1000
 _SEED = 13

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 
 def overview(figures: dict[str, Any]) -> Table:
@@ -24,11 +25,11 @@ def overview(figures: dict[str, Any]) -> Table:
 
 def per_label(name: str, head: dict[str, Any]) -> Table:
     """One line a label of a head."""
-    table = Table(title=name)
+    table = Table(title=Text(name))
     for column in ("label", "precision", "recall", "F1", "support"):
         table.add_column(column, justify="left" if column == "label" else "right")
     for label, row in head["per_label"].items():
-        table.add_row(label, *(_number(row[key]) for key in ("precision", "recall", "f1")), str(row["support"]))
+        table.add_row(Text(label), *(_number(row[key]) for key in ("precision", "recall", "f1")), str(row["support"]))
     return table
 
 

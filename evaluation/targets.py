@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from data.posts import Example
 from data.taxonomy import Head
-
-UNLABELLED = -100
-"""The target of an example whose label for a head is unknown, or null."""
+from model.scores import UNLABELLED
 
 
 def targets_of(examples: Sequence[Example], head: Head) -> NDArray[np.int64]:

@@ -107,15 +107,34 @@ class Bundle:
             _verify(self.path, name, self.manifest)
         return self.path / WEIGHTS
 
+    def training_rows(self) -> frozenset[str]:
+        """The fingerprints of the rows that taught the weights or picked their best epoch.
+
+        Raises:
+            BundleError: the file is torn or altered.
+        """
+        return frozenset(self._read(TRAINING_ROWS).split())
+
+    def card(self) -> str:
+        """The card, in Markdown.
+
+        Raises:
+            BundleError: the file is torn or altered.
+        """
+        return self._read(CARD)
+
     def metrics(self) -> dict[str, Any]:
         """The figures of the test part.
 
         Raises:
             BundleError: the file is torn or altered.
         """
-        _verify(self.path, METRICS, self.manifest)
-        metrics: dict[str, Any] = json.loads((self.path / METRICS).read_text(encoding="utf-8"))
+        metrics: dict[str, Any] = json.loads(self._read(METRICS))
         return metrics
+
+    def _read(self, name: str) -> str:
+        _verify(self.path, name, self.manifest)
+        return (self.path / name).read_text(encoding="utf-8")
 
 
 def seal(

@@ -1,5 +1,6 @@
 """The configuration of the network, saved beside its weights."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from transformers import AutoConfig, PreTrainedConfig
@@ -10,7 +11,8 @@ class TriageConfig(PreTrainedConfig):
 
     Args:
         encoder: the configuration of any Hugging Face encoder, as a dictionary with its `model_type`.
-        heads: number of labels by head, in the order of the outputs.
+        heads: name and number of labels of each head, in the order of the outputs (a list, because JSON files of
+            configurations are written with sorted keys).
         dropout: probability of dropping an element of the pooled embedding in training.
         label_smoothing: share of the target's mass that is spread over all labels in training.
     """
@@ -21,13 +23,13 @@ class TriageConfig(PreTrainedConfig):
     def __init__(
         self,
         encoder: dict[str, Any] | None = None,
-        heads: dict[str, int] | None = None,
+        heads: Sequence[tuple[str, int]] = (),
         dropout: float = 0.1,
         label_smoothing: float = 0.0,
         **kwargs: Any,
     ) -> None:
         self.encoder = encoder or {}
-        self.heads = heads or {}
+        self.heads = [(name, size) for name, size in heads]
         self.dropout = dropout
         self.label_smoothing = label_smoothing
         super().__init__(**kwargs)

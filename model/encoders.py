@@ -5,6 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer
 
@@ -35,7 +37,14 @@ class EncoderFiles:
         Raises:
             EncoderError: it is not there, or not a Hugging Face encoder.
         """
-        return self._from_pretrained(AutoModel)
+        encoder, report = self._from_pretrained(AutoModel, dtype=torch.float32, output_loading_info=True)
+        lacking = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+        if lacking:
+            raise EncoderError(
+                f"encoder {self.name!r} cannot be loaded: its weights lack {lacking[0]!r} and {len(lacking) - 1} more: "
+                "they belong to another network than config.json says"
+            )
+        return encoder
 
     def tokenizer(self) -> Tokenizer:
         """The encoder's fast tokenizer, without padding or truncation set.
@@ -53,11 +62,11 @@ class EncoderFiles:
         tokenizer.no_truncation()
         return tokenizer
 
-    def _from_pretrained(self, kind: Any) -> Any:
+    def _from_pretrained(self, kind: Any, **options: Any) -> Any:
         try:
             # No remote code, ever: a model's own Python would run with the rights of the user.
-            return kind.from_pretrained(self.location, trust_remote_code=False)
-        except (OSError, ValueError, KeyError, ImportError) as error:
+            return kind.from_pretrained(self.location, trust_remote_code=False, **options)
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise EncoderError(
                 f"encoder {self.name!r} cannot be loaded: {reason} "

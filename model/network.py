@@ -11,9 +11,7 @@ from transformers.utils.generic import ModelOutput
 from data.taxonomy import Taxonomy
 from model.configuration import TriageConfig
 from model.encoders import EncoderFiles
-
-UNKNOWN = -100
-"""The target of a head whose label is unknown: it adds nothing to the loss."""
+from model.scores import UNLABELLED
 
 _POSITIONS_FROM_ZERO = frozenset({"bert", "distilbert", "electra"})
 _UNLIMITED = 2**20
@@ -48,7 +46,7 @@ class TriageNetwork(PreTrainedModel):
             self.encoder.pooler = None  # a [CLS] layer that mean pooling does not use
         hidden_size = self.encoder.config.hidden_size
         self.dropout = nn.Dropout(config.dropout)
-        self.heads = nn.ModuleDict({name: nn.Linear(hidden_size, size) for name, size in config.heads.items()})
+        self.heads = nn.ModuleDict({name: nn.Linear(hidden_size, size) for name, size in config.heads})
         self.post_init()  # type: ignore[no-untyped-call]  # as transformers has it
 
     @classmethod
@@ -63,15 +61,13 @@ class TriageNetwork(PreTrainedModel):
         encoder = files.load()
         config = TriageConfig(
             encoder=encoder.config.to_dict(),
-            heads={head.name: len(head.labels) for head in taxonomy},
+            heads=[(head.name, len(head.labels)) for head in taxonomy],
             dropout=dropout,
             label_smoothing=label_smoothing,
         )
         network = cls(config)
-        # Strict in what it needs: only parts that this network does not have (a pooler) may be left over.
-        missing, _ = network.encoder.load_state_dict(encoder.state_dict(), strict=False)
-        if missing:
-            raise RuntimeError(f"the encoder's own weights lack {missing[:3]}")
+        # Not strict: the pooler, which this network does not have, is left over.
+        network.encoder.load_state_dict(encoder.state_dict(), strict=False)
         return network
 
     @property
@@ -93,7 +89,7 @@ class TriageNetwork(PreTrainedModel):
         Args:
             input_ids: `(n_posts, length)`, int64.
             attention_mask: `(n_posts, length)`, 1 for a real token, 0 for padding.
-            labels: `(n_posts, n_heads)`, the index of each gold label or `UNKNOWN`.
+            labels: `(n_posts, n_heads)`, the index of each gold label or `UNLABELLED`.
         """
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
@@ -106,10 +102,10 @@ class TriageNetwork(PreTrainedModel):
     def _loss(self, logits: dict[str, Tensor], labels: Tensor) -> Tensor:
         losses = [
             functional.cross_entropy(
-                head_logits.float(), targets, ignore_index=UNKNOWN, label_smoothing=self.config.label_smoothing
+                head_logits.float(), targets, ignore_index=UNLABELLED, label_smoothing=self.config.label_smoothing
             )
             for head_logits, targets in zip(logits.values(), labels.unbind(dim=1), strict=True)
-            if bool((targets != UNKNOWN).any())  # the mean over no target is not a number
+            if bool((targets != UNLABELLED).any())  # the mean over no target is not a number
         ]
         if not losses:
             return torch.stack([head_logits.sum() for head_logits in logits.values()]).sum() * 0.0

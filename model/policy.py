@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from data.errors import PolicyError
 from data.files import write_whole
@@ -30,7 +31,14 @@ class HeadPolicy(BaseModel):
     labels: tuple[str, ...]
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     threshold: float = Field(default=DEFAULT_THRESHOLD, ge=0, le=1)
-    label_thresholds: Mapping[str, float] = {}
+    label_thresholds: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = {}
+
+    @model_validator(mode="after")
+    def _labels_exist(self) -> "HeadPolicy":
+        unknown = sorted(set(self.label_thresholds) - set(self.labels))
+        if unknown:
+            raise ValueError(f"label_thresholds names labels that the head does not have: {unknown}")
+        return self
 
     def threshold_of(self, label: str) -> float:
         return self.label_thresholds.get(label, self.threshold)
@@ -54,6 +62,18 @@ class Policy(BaseModel):
     heads: Mapping[str, HeadPolicy]
     owner: str | None = None
     unowned: Mapping[str, tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _heads_exist(self) -> "Policy":
+        if self.owner is not None and self.owner not in self.heads:
+            raise ValueError(f"owner names the head {self.owner!r}; there is none")
+        for name, labels in self.unowned.items():
+            known = self.heads[name].labels if name in self.heads else ()
+            if not set(labels) <= set(known):
+                raise ValueError(
+                    f"unowned.{name} names labels that no such head has: {sorted(set(labels) - set(known))}"
+                )
+        return self
 
     @classmethod
     def plain(cls, taxonomy: Taxonomy, model_sha256: str, temperatures: Mapping[str, float] | None = None) -> "Policy":
@@ -107,6 +127,9 @@ class Policy(BaseModel):
                     f"the policy was made for the {what} {own[:12]}, found {found[:12]}: "
                     "its thresholds mean nothing here; tune a policy on this bundle's own scores"
                 )
+        labels = {name: head.labels for name, head in self.heads.items()}
+        if labels != {head.name: head.labels for head in taxonomy}:
+            raise PolicyError("the policy does not have the heads and labels of the taxonomy that it names")
 
     @property
     def version(self) -> str:

@@ -26,6 +26,16 @@ class _Pointer(BaseModel):
     previous: tuple[str, ...] = ()
 
 
+def check_name(name: str) -> None:
+    """Accept what can be the name of a bundle, and so of a folder.
+
+    Raises:
+        RegistryError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise RegistryError(f"{name!r} cannot be a bundle's name: expected letters, digits, '.', '_' and '-'")
+
+
 class Registry:
     """Bundles below one folder. Changes are atomic and safe between processes."""
 
@@ -59,7 +69,7 @@ class Registry:
             return Path(reference)
         name, _, version = reference.partition("@")
         versions = self._versions(name) if _NAME.fullmatch(name) else []
-        if version.isdecimal() and int(version) in versions:
+        if version in map(str, versions):
             return self.root / name / version
         if versions and not version:
             return self.root / name / str(versions[-1])
@@ -75,14 +85,15 @@ class Registry:
         Raises:
             RegistryError: the name cannot be a folder's.
         """
-        if not _NAME.fullmatch(name):
-            raise RegistryError(f"{name!r} cannot be a bundle's name: expected letters, digits, '.', '_' and '-'")
-        with self._locked(), whole_folder(self.root / name) as folder:
+        check_name(name)
+        with self._locked(), whole_folder(self.root) as folder:
+            first = self.promoted() is None
             version = max(self._versions(name), default=0) + 1
             fill(folder, version)
             target = self.root / name / str(version)
+            target.parent.mkdir(exist_ok=True)
             publish_folder(folder, target)
-            if self.promoted() is None:
+            if first:
                 self._write(_Pointer(current=f"{name}@{version}"))
         return target
 

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 EMBEDDING = "embedding"
 """Name of the graph's output that is no head."""
 
+UNLABELLED = -100
+"""What stands for the index of a label that is unknown, or null: it adds nothing to a loss or a figure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:

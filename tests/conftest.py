@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
@@ -17,6 +18,8 @@ from model.bundle import Bundle
 from model.registry import Registry
 from training.pipeline import Job, train_bundle
 from training.recipe import Recipe
+
+torch.set_num_threads(1)  # threads that wait for each other over tensors of a few hundred numbers only cost time
 
 WORDS = "my the order is late broken refund please site down again lawyer court invoice wrong thanks win cash now help"
 

@@ -11,7 +11,7 @@ def card(reference: str, figures: Mapping[str, Any], provenance: Mapping[str, An
         f"# {reference}",
         "",
         f"Encoder {provenance['encoder']}, {recipe['epochs']} epochs (best: {provenance['best_epoch']:.0f}), "
-        f"seed {recipe['seed']}, on {data['posts']['train']} posts; train rows {data['train_sha256'][:12]}.",
+        f"seed {recipe['seed']}, on {data['posts']['train']} posts; hash of the rows {data['learned_sha256'][:12]}.",
         "",
         f"Scored on {figures['n']} posts that neither taught, picked nor calibrated the model; "
         "figures are of the most probable label.",

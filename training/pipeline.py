@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import set_seed
 
-from data.errors import BundleError
+from data.errors import DataError
 from data.examples import posts_of
-from data.files import file_sha256, write_whole
+from data.files import file_sha256, whole_folder, write_whole
 from data.normalise import fingerprint
 from data.posts import Example
 from data.splitting import Parts, split_by_group
 from data.taxonomy import Taxonomy
 from evaluation.calibration import fit_temperature
 from evaluation.metrics import evaluate
-from evaluation.targets import UNLABELLED, targets_of
+from evaluation.targets import targets_of
 from model import bundle as layout
 from model.bundle import Bundle, inherit, seal
 from model.decision import decide
@@ -30,8 +31,8 @@ from model.engine import Engine
 from model.export import Exported, export_onnx
 from model.network import TriageNetwork
 from model.policy import Policy
-from model.registry import Registry
-from model.scores import Scores
+from model.registry import Registry, check_name
+from model.scores import UNLABELLED, Scores
 from model.tokenizer import PostTokenizer
 from training.card import card
 from training.encoding import to_dataset
@@ -48,7 +49,11 @@ class Job:
     """What to train.
 
     Attributes:
+        name: of the bundle.
         sources: the files that the examples were read from.
+
+    Raises:
+        RegistryError: the name cannot be a bundle's.
     """
 
     name: str
@@ -57,8 +62,11 @@ class Job:
     recipe: Recipe
     sources: Sequence[Path]
 
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
     def identity(self) -> str:
-        """A hash of everything that changes the result: a run is only ever resumed by its own job."""
+        """A hash of data, taxonomy and recipe: a run is only ever resumed by its own job."""
         rows = [(part, _row(example)) for part in ("train", "dev") for example in getattr(self.parts, part)]
         return _hash([asdict(self.recipe), self.taxonomy.sha256, rows])[:16]
 
@@ -72,6 +80,7 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
     Raises:
         EncoderError, ExportError, Interrupted: see there. Nothing is published then.
     """
+    set_seed(job.recipe.seed)  # the fresh heads are drawn before the Trainer seeds anything
     encoder = find_encoder(job.recipe.encoder)
     network = TriageNetwork.from_encoder(
         encoder, job.taxonomy, dropout=job.recipe.dropout, label_smoothing=job.recipe.label_smoothing
@@ -96,9 +105,9 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
         "recipe": asdict(job.recipe),
         **outcome,
         "data": {
-            "files": {path.name: file_sha256(path) for path in job.sources},
+            "files": _files(job.sources),
             "posts": {part: len(getattr(job.parts, part)) for part in ("train", "dev", "calibration", "test")},
-            "train_sha256": _hash(sorted(learned)),
+            "learned_sha256": _hash(sorted(learned)),
         },
         **_graph_and_code(exported),
     }
@@ -125,45 +134,60 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
     return published
 
 
-def export_bundle(bundle: Bundle, examples: Sequence[Example], registry: Registry) -> Path:
+def export_bundle(bundle: Bundle, examples: Sequence[Example], sources: Sequence[Path], registry: Registry) -> Path:
     """Export a bundle's weights anew and publish the result as the next version of its name.
 
     Args:
-        examples: labelled posts that the weights never saw. Half of the groups fit the calibration, half score it.
+        examples: labelled posts, from the files `sources`. Those that taught the weights are set aside; of the others
+            half of the groups fit the calibration, half score it.
 
     Raises:
-        BundleError: there are no weights in the bundle, or too few examples.
+        BundleError: there are no weights in the bundle.
+        DataError: too few examples that the weights never saw.
         ExportError: the graph does not answer as the network does; nothing is published.
     """
     network = TriageNetwork.from_pretrained(bundle.weights())
     tokenizer = bundle.tokenizer()
-    halves = split_by_group(examples, {"calibration": 0.5, "test": 0.5}, seed=0)
+    learned = bundle.training_rows()
+    unseen = [example for example in examples if fingerprint(example.post.text) not in learned]
+    halves = split_by_group(unseen, {"calibration": 0.5, "test": 0.5}, seed=0)
     if not all(halves.values()):
-        raise BundleError("too few groups of examples to calibrate on one half and score on the other; give more data")
-    work = registry.root / _RUNS / f"export-{bundle.manifest.name}-{bundle.manifest.version}"
-    model = work / layout.MODEL
-    exported = export_onnx(network, model)
-    policy, figures = _calibrate_and_score(model, tokenizer, bundle.taxonomy, halves["calibration"], halves["test"])
-    provenance = {**bundle.manifest.provenance, **_graph_and_code(exported)}
-
-    def fill(folder: Path, number: int) -> None:
-        inherit(bundle, folder, (layout.WEIGHTS, layout.TOKENIZER, layout.TAXONOMY, layout.TRAINING_ROWS))
-        shutil.copyfile(model, folder / layout.MODEL)
-        policy.write(folder / layout.POLICY)
-        _write_figures(folder, bundle.manifest.name, number, figures, provenance)
-        seal(
-            folder,
-            name=bundle.manifest.name,
-            version=number,
-            parent=bundle.manifest.reference,
-            precision="fp32",
-            max_tokens=tokenizer.max_tokens,
-            provenance=provenance,
+        raise DataError(
+            f"{len(unseen)} of the {len(examples)} posts never taught this model; too few to calibrate on one half and "
+            "score on the other: give labelled posts that it has not seen"
         )
+    with whole_folder(registry.root / _RUNS) as work:
+        model = work / layout.MODEL
+        exported = export_onnx(network, model)
+        policy, figures = _calibrate_and_score(model, tokenizer, bundle.taxonomy, halves["calibration"], halves["test"])
+        provenance = {
+            **bundle.manifest.provenance,
+            "exported_with": {
+                "files": _files(sources),
+                "posts": {
+                    **{part: len(posts) for part, posts in halves.items()},
+                    "set_aside": len(examples) - len(unseen),
+                },
+            },
+            **_graph_and_code(exported),
+        }
 
-    published = registry.publish(bundle.manifest.name, fill)
-    shutil.rmtree(work)
-    return published
+        def fill(folder: Path, number: int) -> None:
+            inherit(bundle, folder, (layout.WEIGHTS, layout.TOKENIZER, layout.TAXONOMY, layout.TRAINING_ROWS))
+            shutil.copyfile(model, folder / layout.MODEL)
+            policy.write(folder / layout.POLICY)
+            _write_figures(folder, bundle.manifest.name, number, figures, provenance)
+            seal(
+                folder,
+                name=bundle.manifest.name,
+                version=number,
+                parent=bundle.manifest.reference,
+                precision="fp32",
+                max_tokens=tokenizer.max_tokens,
+                provenance=provenance,
+            )
+
+        return registry.publish(bundle.manifest.name, fill)
 
 
 def fit_policy(scores: Scores, examples: Sequence[Example], taxonomy: Taxonomy, model_sha256: str) -> Policy:
@@ -209,6 +233,10 @@ def _graph_and_code(exported: Exported) -> dict[str, Any]:
         "packages": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
     }
+
+
+def _files(sources: Sequence[Path]) -> list[dict[str, str]]:
+    return [{"name": path.name, "sha256": file_sha256(path)} for path in sources]
 
 
 def _row(example: Example) -> list[Any]:

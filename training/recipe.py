@@ -17,8 +17,8 @@ class Recipe:
         max_tokens: length at which a post is cut.
     """
 
+    epochs: int
     encoder: str = DEFAULT_ENCODER
-    epochs: int = 8
     batch_size: int = 32
     encoder_lr: float = 1e-4
     head_lr: float = 2e-3

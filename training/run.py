@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from safetensors import SafetensorError, safe_open
 from sklearn.metrics import f1_score
 from torch.optim import AdamW, Optimizer
 from transformers import (
@@ -25,7 +26,8 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from data.errors import Interrupted
-from model.network import UNKNOWN, TriageNetwork
+from model.network import TriageNetwork
+from model.scores import UNLABELLED
 from training.encoding import Collator
 from training.progress import ProgressBar
 from training.recipe import Recipe
@@ -56,6 +58,7 @@ def train(
     Raises:
         Interrupted: on SIGINT or SIGTERM, after the checkpoint is written.
     """
+    folder = folder.resolve()  # the Trainer notes its best checkpoint by path, and may be resumed from elsewhere
     checkpoint = _last_whole_checkpoint(folder) if resume else None
     if checkpoint is None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,8 +78,10 @@ def train(
     trainer.remove_callback(PrinterCallback)
     with stop.listening(), progress:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    # The trainer leaves `forward` wrapped in bfloat16 autocast, which an export would trace into the graph.
+    # The trainer leaves `forward` wrapped in bfloat16 autocast, which an export would trace into the graph, and the
+    # weights on the device that it trained on.
     trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
+    network.cpu()
     if stop.requested and trainer.state.global_step < trainer.state.max_steps:
         raise Interrupted(
             f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; all work up to there is kept: "
@@ -136,13 +141,25 @@ class _StopOnSignal(TrainerCallback):
     def _request(self, number: int, frame: object) -> None:
         self.requested = True
 
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        # The Trainer ends the epoch that was broken off as if it were whole, and would score it.
+        if self.requested and not _ends_epoch(state):
+            control.should_evaluate = control.should_save = False
+        return control
+
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
         if self.requested:
-            control.should_save = True
+            control.should_save = not _ends_epoch(state)  # else the end of the epoch saves, after it was scored
             control.should_training_stop = True
         return control
+
+
+def _ends_epoch(state: TrainerState) -> bool:
+    return state.global_step % (state.max_steps // state.num_train_epochs) == 0
 
 
 def _arguments(recipe: Recipe, folder: Path) -> TrainingArguments:
@@ -187,7 +204,7 @@ def _dev_scores(prediction: EvalPrediction) -> dict[str, float]:
     logits: dict[str, np.ndarray[Any, Any]] = prediction.predictions  # type: ignore[assignment]  # a dictionary, as the network gives it
     scores = {}
     for (name, head_logits), targets in zip(logits.items(), np.asarray(prediction.label_ids).T, strict=True):
-        known = targets != UNKNOWN
+        known = targets != UNLABELLED
         if known.any():
             predicted = head_logits[known].argmax(axis=1)
             present = np.unique(targets[known])
@@ -198,12 +215,14 @@ def _dev_scores(prediction: EvalPrediction) -> dict[str, float]:
 
 
 def _last_whole_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint whose last-written file is complete."""
+    """The newest checkpoint that a kill did not leave half written."""
     checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     for checkpoint in reversed(checkpoints):
         try:
             json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            with safe_open(checkpoint / "model.safetensors", framework="pt"):
+                pass  # opening it reads its header against its size
+        except (OSError, ValueError, SafetensorError):
             continue
         return checkpoint
     return None

@@ -11,6 +11,7 @@ from api.bulk import Labeller, Report, classify_file, classify_stream
 from api.commands.shared import BundleOption, ModelsOption, note, print_json, registry, stderr
 from api.settings import load_settings
 from data.errors import ConfigurationError, DataError, Interrupted
+from data.examples import MAX_BAD_SHARE
 from data.tables import FORMATS, STDIN, Row, count_rows, table_format
 from model.bundle import Bundle
 
@@ -29,14 +30,16 @@ def classify(
 ) -> None:
     """Label posts: every row of a file, with its columns kept, or one text.
 
-    With -o an interrupted run is gone on with by the same command, and the file appears when it is whole.
+    With -o an interrupted run is gone on with by the same command, and the file appears when it is whole. The exit
+    status is 1 when more than 5 % of the rows are bad; the others are labelled all the same.
     """
     settings = load_settings({"models": models, "model": model, "threads": threads})
     path = Path(source)
     # os.path, because a text can be too long for a path, which pathlib takes for an error.
-    is_file = source == str(STDIN) or path.suffix.lower() in FORMATS or os.path.isfile(source)  # noqa: PTH113
+    exists = os.path.exists(source)  # noqa: PTH110
+    is_file = source == str(STDIN) or exists or (path.suffix.lower() in FORMATS and " " not in source)
     if is_file:
-        if path != STDIN and not path.exists():
+        if path != STDIN and not exists:
             raise DataError(f"{path}: no such file")
         table_format(path)
         if output is not None:
@@ -56,6 +59,8 @@ def classify(
     finally:
         engine.close()
     _tell(report, output)
+    if report.bad > MAX_BAD_SHARE * (report.bad + report.labelled + report.failed):
+        raise typer.Exit(1)
 
 
 def _with_progress(path: Path, output: Path | None, labeller: Labeller) -> Report:

@@ -39,5 +39,5 @@ def export(
         raise ConfigurationError(
             "give --data FILE: the policy of a new graph is fitted on its own scores of labelled posts"
         )
-    path = export_bundle(source, read_labelled(data, source.taxonomy), registry(models))
+    path = export_bundle(source, read_labelled(data, source.taxonomy), data, registry(models))
     note(f"wrote {path} ({precision}); promote it: triage models promote {path.parent.name}@{path.name}")

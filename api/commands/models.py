@@ -16,7 +16,7 @@ from api.commands.shared import (
     stdout,
 )
 from data.errors import BundleError
-from model.bundle import CARD, Bundle
+from model.bundle import Bundle
 
 app = typer.Typer(help="List, show, promote and roll back bundles.", no_args_is_help=True)
 
@@ -30,6 +30,7 @@ def list_(as_json: JsonOption = False, models: ModelsOption = None) -> None:
     for reference in found.references():
         try:
             bundle = Bundle.load(found.resolve(reference))
+            figures = bundle.metrics()
         except BundleError as error:
             rows.append({"bundle": reference, "promoted": reference == promoted, "fault": str(error)})
             continue
@@ -41,7 +42,7 @@ def list_(as_json: JsonOption = False, models: ModelsOption = None) -> None:
                 "created": manifest.created,
                 "precision": manifest.precision,
                 "parent": manifest.parent,
-                "macro_f1": {name: head["macro_f1"] for name, head in bundle.metrics()["heads"].items()},
+                "macro_f1": {name: head["macro_f1"] for name, head in figures["heads"].items()},
             }
         )
     if as_json:
@@ -64,7 +65,7 @@ def show(bundle: BundleArgument = None, as_json: JsonOption = False, models: Mod
     if as_json:
         print_json({"manifest": found.manifest.model_dump(mode="json"), "metrics": found.metrics()})
     else:
-        typer.echo((found.path / CARD).read_text(encoding="utf-8"))
+        typer.echo(found.card())
 
 
 @app.command()

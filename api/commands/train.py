@@ -1,5 +1,6 @@
 """`triage train`."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 from api.commands.shared import ModelsOption, extra, note, read_labelled, registry, stdout
 from data.errors import ConfigurationError
 from data.examples import find_taxonomy
-from data.splitting import Parts, split_by_group, split_into_parts
+from data.splitting import Parts, split_by_group, split_into_parts, without_posts_of
 from data.starter_corpus import read_starter, split_starter, starter_files
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 from model.bundle import Bundle
@@ -70,7 +71,7 @@ def train(
     note(f"posts: {sizes}; encoder {recipe.encoder}, {recipe.epochs} epochs")
 
     job = Job(
-        name=name or (files[0].stem if files else "starter"),
+        name=name or (_bundle_name(files[0]) if files else "starter"),
         taxonomy=heads,
         parts=parts,
         recipe=recipe,
@@ -88,9 +89,17 @@ def train(
     note(f"wrote {path}; {hint}")
 
 
+def _bundle_name(file: Path) -> str:
+    """A file's name without what cannot stand in a bundle's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._") or "model"
+
+
 def _parts(files: list[Path], taxonomy: Taxonomy, dev: Path | None, seed: int) -> Parts:
     examples = read_labelled(files, taxonomy)
     if dev is None:
         return split_into_parts(examples, seed)
-    dealt = split_by_group(examples, {"train": 0.8, "calibration": 0.1, "test": 0.1}, seed)
-    return Parts(**dealt, dev=read_labelled([dev], taxonomy))
+    picking = read_labelled([dev], taxonomy)
+    others = without_posts_of(examples, picking)
+    if len(others) < len(examples):
+        note(f"left {len(examples) - len(others)} posts out of {', '.join(map(str, files))} that stand in {dev} too")
+    return Parts(**split_by_group(others, {"train": 0.8, "calibration": 0.1, "test": 0.1}, seed), dev=picking)

@@ -1,5 +1,6 @@
 import json
 import logging
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -286,6 +287,16 @@ def test_an_unknown_error_says_nothing_of_the_post(bundle: Bundle, caplog: pytes
     assert PRIVATE not in answer.text
     assert PRIVATE not in caplog.text
     assert "ValueError" in caplog.text
+
+
+def test_a_client_that_hangs_up_is_no_error_of_ours(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR), serving() as client:
+        head = b"POST /classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
+            connection.sendall(head)
+        while 'triage_requests_total{route="/classify",status="499"} 1.0' not in client.get("/metrics").text:
+            pass
+    assert caplog.text == ""
 
 
 def test_texts_are_never_logged(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:

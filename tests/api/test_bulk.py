@@ -14,6 +14,7 @@ import pytest
 
 from api import bulk
 from api.bulk import Labeller, classify_file
+from api.journal import open_journal
 from data.errors import DataError
 from model.bundle import Bundle
 from model.registry import Registry
@@ -158,3 +159,29 @@ def test_a_killed_process_loses_nothing(registry: Registry, labeller: Labeller, 
     assert "by the run that was interrupted" in finished.stderr
     assert len(read(target)) == 20_000
     assert not journal.exists()
+
+
+def test_a_file_that_another_run_is_writing_is_refused(labeller: Labeller, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", [{"text": "late"}])
+    with open_journal(tmp_path / "out.csv", {}), pytest.raises(DataError, match="another run is writing it"):
+        classify_file(source, tmp_path / "out.csv", labeller, lambda _: None)
+
+
+@pytest.mark.parametrize("target_kind", [".jsonl", ".csv", ".parquet"])
+def test_half_characters_and_line_breaks_come_through(labeller: Labeller, tmp_path: Path, target_kind: str) -> None:
+    source = write(
+        tmp_path / "in.jsonl", [{"text": "late \ud83d\rorder\nplease", "n": "1"}, {"text": "late", "n": "2"}]
+    )
+    target = tmp_path / f"out{target_kind}"
+    classify_file(source, target, labeller, lambda _: None)
+    assert [row["n"] for row in read(target)] == ["1", "2"]
+    assert read(target)[0]["text"].endswith("\rorder\nplease")
+
+
+@pytest.mark.parametrize(("target", "column"), [("out.jsonl", "triage"), ("out.csv", "triage_intent")])
+def test_a_key_of_a_later_row_is_not_overwritten_either(
+    labeller: Labeller, tmp_path: Path, target: str, column: str
+) -> None:
+    source = write(tmp_path / "in.jsonl", [{"text": "late"}, {"text": "late", column: "mine"}])
+    with pytest.raises(DataError, match=rf"in\.jsonl:2: has the columns \['{column}'\] already"):
+        classify_file(source, tmp_path / target, labeller, lambda _: None)

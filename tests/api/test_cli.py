@@ -77,6 +77,9 @@ def test_standard_input_is_labelled_line_by_line(cli: Cli, monkeypatch: pytest.M
         (("classify", "labelled.jsonl", "-o", "out.xml"), "unknown ending '.xml'"),
         (("classify", "labelled.jsonl", "-o", "labelled.jsonl"), "is the input"),
         (("classify", "-", "-o", "out.csv"), "needs a file to read from"),
+        (("classify", "models"), "unknown ending"),
+        (("classify", "labelled.jsonl", "-o", "/dev/null/out.csv"), "/dev/null"),
+        (("train", "labelled.jsonl", "--name", "../esc"), "cannot be a bundle's name"),
         (("classify", "labelled.jsonl", "--text", "body"), "none of its 60 rows can be read"),
         (("classify", "text", "--model", "nobody"), "no bundle 'nobody'"),
         (("evaluate", "toy@1"), "give at least one file"),
@@ -96,6 +99,22 @@ def test_bad_input_ends_with_2_and_one_clear_line(
     assert found.code == 2
     assert message in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_many_bad_rows_are_told_by_the_exit_status(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('text,n\nlate,1\n"stray,2\nlate,3\n')
+    found = cli("classify", "in.csv", "-o", "out.csv")
+    assert found.code == 1
+    assert "2 bad rows left out" in found.stderr
+    assert (tmp_path / "out.csv").read_text().count("late") == 1
+
+
+def test_posts_that_pick_the_epoch_are_not_learned(cli: Cli, labelled: Path, tiny_encoder: Path) -> None:
+    picking = labelled.with_name("dev.jsonl")
+    picking.write_text("".join(labelled.read_text().splitlines(keepends=True)[:9]))
+    found = cli("train", labelled, "--dev", picking, "--encoder", tiny_encoder, "--epochs", 1, "--name", "mine")
+    assert found.code == 0, found.stderr
+    assert f"left 9 posts out of {labelled} that stand in {picking} too" in found.stderr
 
 
 def test_evaluate_prints_the_documented_figures(cli: Cli, labelled: Path) -> None:

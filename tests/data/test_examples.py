@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from data.errors import DataError, TaxonomyError
+from data.errors import DataError
 from data.examples import describe_bad_rows, find_taxonomy, iter_examples, posts_of, read_examples
 from data.posts import Example, Post
 from data.tables import BadRow
@@ -102,7 +102,7 @@ def test_parquet_and_csv_files_are_read_together_in_their_order(
     write: Write, tmp_path: Path, taxonomy: Taxonomy
 ) -> None:
     table = tmp_path / "a.parquet"
-    pyarrow.parquet.write_table(pyarrow.table({"text": ["one", "two"], "intent": ["spam", "refund"]}), table)
+    pq.write_table(pa.table({"text": ["one", "two"], "intent": ["spam", "refund"]}), table)
     found = read_examples([table, write("b.csv", "text,intent\nthree,outage\n")], taxonomy).examples
     assert posts_of(found) == ["one", "two", "three"]
     assert [example.labels["intent"] for example in found] == ["spam", "refund", "outage"]
@@ -182,7 +182,14 @@ def test_ten_bad_rows_are_shown_and_the_others_counted() -> None:
         *(f"  posts.csv:{line}: not UTF-8" for line in range(2, 12)),
         "  … and 3 more",
     ]
-    assert "more" not in describe_bad_rows(bad[:10])
+    assert describe_bad_rows(bad[:10]).splitlines() == [f"  posts.csv:{line}: not UTF-8" for line in range(2, 12)]
+
+
+def test_bad_rows_of_which_only_the_first_are_kept_are_counted_in_full() -> None:
+    assert describe_bad_rows([BadRow("posts.csv", 2, "not UTF-8")], total=7).splitlines() == [
+        "  posts.csv:2: not UTF-8",
+        "  … and 6 more",
+    ]
 
 
 def test_heads_are_the_columns_whose_values_repeat(write: Write) -> None:
@@ -215,7 +222,7 @@ def test_heads_are_the_columns_whose_values_repeat(write: Write) -> None:
 def test_heads_are_found_over_all_files_and_their_bad_rows_are_passed_over(write: Write, tmp_path: Path) -> None:
     csv = write("a.csv", "text,topic\na,refund\nb,refund\nragged\nc,\nd,null\n")
     table = tmp_path / "b.parquet"
-    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", "b"], "topic": ["outage", "outage"]}), table)
+    pq.write_table(pa.table({"text": ["a", "b"], "topic": ["outage", "outage"]}), table)
     [head] = find_taxonomy([csv, table], "found")
     assert (head.name, head.labels, head.optional) == ("topic", ("outage", "refund"), True)
 
@@ -245,5 +252,5 @@ def test_data_without_labels_is_refused_with_the_columns_found_and_a_way_out(
 
 def test_a_column_whose_name_cannot_be_a_head_is_named(write: Write) -> None:
     path = write("posts.csv", "text,Topic\na,refund\nb,refund\nc,outage\nd,outage\n")
-    with pytest.raises(TaxonomyError, match=re.escape("head name 'Topic': expected lower-case letters")):
+    with pytest.raises(DataError, match=re.escape("columns found: ['Topic']. Rename the columns")):
         find_taxonomy([path], "found")

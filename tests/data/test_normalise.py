@@ -143,6 +143,7 @@ def test_invisible_characters_spaces_and_entities_hide_nothing_from_the_masks(te
         "on 12/03/2024 at 10:30",
         "on 12.03.2024",
         "error 40412, 3 of 5, 100%",
+        "sort code 12-34-56",
         "user@localhost",
     ],
 )

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import DataError
+from data.normalise import normalise
 from data.posts import Example, Post
-from data.splitting import Parts, split_by_group, split_into_parts
+from data.splitting import Parts, split_by_group, split_into_parts, without_posts_of
 
 SHARES = {"train": 0.7, "dev": 0.1, "calibration": 0.1, "test": 0.1}
 GROUPS = st.none() | st.sampled_from(["a", "b", "c"]) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -30,6 +31,8 @@ def number_in(example: Example) -> str:
 @settings(deadline=None, max_examples=100)
 @given(EXAMPLES, EXAMPLES, st.integers(0, 5))
 def test_adding_data_moves_no_example(old: list[Example], new: list[Example], seed: int) -> None:
+    known = {normalise(example.post.text) for example in old}
+    new = [example for example in new if normalise(example.post.text) not in known]  # an equal text joins two groups
     before = split_by_group(old, SHARES, seed)
     after = split_by_group([*old, *new], SHARES, seed)
     assert {name: part[: len(before[name])] for name, part in after.items()} == before
@@ -101,3 +104,14 @@ def test_too_few_groups_for_four_parts_are_refused_with_the_empty_ones() -> None
 def test_empty_parts_are_named(examples: list[Example]) -> None:
     with pytest.raises(DataError, match=r"nothing fell into \['dev', 'test'\]"):
         Parts(train=examples, dev=[], calibration=examples, test=[])
+
+
+def test_groups_that_share_a_text_are_one() -> None:
+    examples = [Example(Post(f"Hello {index // 2}"), {}, group=f"g{(index + 1) // 2}") for index in range(200)]
+    parts = split_by_group(examples, SHARES, 0)  # g0 - g1 - g2 - ..., each joined to the next by a text
+    assert max(map(len, parts.values())) == 200
+
+
+def test_posts_that_stand_elsewhere_are_left_out_by_what_the_network_reads() -> None:
+    examples = [Example(Post(text), {}) for text in ("a  b", "c", "d")]
+    assert without_posts_of(examples, [Example(Post("a b"), {}), Example(Post("\u200bd"), {})]) == [examples[1]]

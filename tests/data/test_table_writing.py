@@ -1,12 +1,13 @@
 """What is written to a table reads back as it was."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ TEXT_COLUMNS = {"text": str, "note": str}
 CELLS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('",\t\r\n\0\ufeff;'), max_size=8)
 
 
-def written(path: Path, rows: list[dict[str, Any]], columns: dict[str, Any]) -> Path:
+def written(path: Path, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> Path:
     """A file with these rows, of the kind that its ending says."""
     with table_writer(path, path.suffix[1:], columns) as writer:
         for row in rows:
@@ -43,8 +44,8 @@ def test_texts_come_back_as_they_were(kind: str, rows: list[dict[str, str]]) -> 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
 def test_an_empty_cell_in_a_single_column_is_a_row(tmp_path: Path, kind: str) -> None:
-    rows = [{"text": "a"}, {"text": ""}, {"text": None}, {"text": "b"}]
-    path = written(tmp_path / f"posts.{kind}", rows, {"text": str})
+    cells = ["a", "", None, "b"]
+    path = written(tmp_path / f"posts.{kind}", [{"text": cell} for cell in cells], {"text": str})
     assert values(path) == [{"text": "a"}, {"text": ""}, {"text": ""}, {"text": "b"}]
 
 
@@ -80,23 +81,24 @@ def test_columns_stand_in_the_order_given_and_others_are_left_out(tmp_path: Path
 
 
 def test_parquet_has_the_types_that_were_asked_for_and_keeps_what_is_missing(tmp_path: Path) -> None:
-    columns = {"text": str, "score": float, "sure": bool, "count": pyarrow.int64(), "seen": pyarrow.timestamp("us")}
-    rows = [{"text": {"a": 1}, "score": 0.25, "sure": True, "count": 3}, {"text": None}]
-    path = written(tmp_path / "posts.parquet", rows, columns)
-    empty = dict.fromkeys(columns)
-    assert values(path) == [{**empty, **rows[0], "text": '{"a": 1}'}, empty]
+    columns = {"text": str, "score": float, "sure": bool, "count": pa.int64(), "seen": pa.timestamp("us")}
+    row = {"text": {"a": 1}, "score": 0.25, "sure": True, "count": 3, "seen": None}
+    path = written(tmp_path / "posts.parquet", [row, {}], columns)
+    assert values(path) == [{**row, "text": '{"a": 1}'}, dict.fromkeys(columns)]
     assert parquet_types(path) == {
-        "text": pyarrow.string(),
-        "score": pyarrow.float64(),
-        "sure": pyarrow.bool_(),
-        "count": pyarrow.int64(),
-        "seen": pyarrow.timestamp("us"),
+        "text": pa.string(),
+        "score": pa.float64(),
+        "sure": pa.bool_(),
+        "count": pa.int64(),
+        "seen": pa.timestamp("us"),
     }
 
 
-def test_parquet_of_many_batches_is_whole_and_in_order(tmp_path: Path) -> None:
+def test_parquet_is_written_in_batches_and_is_whole_and_in_order(tmp_path: Path) -> None:
     rows = [{"text": f"post {index}"} for index in range(2500)]
-    assert values(written(tmp_path / "posts.parquet", rows, {"text": str})) == rows
+    path = written(tmp_path / "posts.parquet", rows, {"text": str})
+    assert values(path) == rows
+    assert pq.ParquetFile(path).num_row_groups > 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow
-import pyarrow.parquet
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from data.errors import DataError
@@ -15,7 +15,7 @@ from data.tables import STDIN, BadRow, Row, columns, count_rows, read_rows, tabl
 Write = Callable[[str, bytes | str], Path]
 
 SECRET = "my card was stolen"
-TABLE = pyarrow.table({"text": [f"{SECRET} {index}" for index in range(3000)], "score": list(range(3000))})
+TABLE = pa.table({"text": [f"{SECRET} {index}" for index in range(3000)], "score": list(range(3000))})
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,19 @@ def test_a_broken_csv_row_is_told_with_its_line_and_its_neighbours_are_read(
     assert SECRET not in str(bad)
 
 
+@pytest.mark.parametrize(
+    ("end", "lost"),
+    [("", [3, 4, 5]), ('"last, quoted",spam\n', [3, 4, 5, 6])],
+    ids=["never closed", "closed by another cell"],
+)
+def test_each_line_that_a_stray_quote_swallows_is_told(write: Write, end: str, lost: list[int]) -> None:
+    path = write("posts.csv", f'text,intent\nfirst,refund\n"stray,refund\n{SECRET},refund\n{SECRET},spam\n{end}')
+    first, *bad = read_rows(path)
+    assert first == Row(str(path), 2, {"text": "first", "intent": "refund"})
+    assert [row.line for row in bad if isinstance(row, BadRow) and row.message.startswith("not CSV: ")] == lost
+    assert SECRET not in " ".join(map(str, bad))
+
+
 def test_a_csv_cell_may_be_longer_than_the_limit_of_the_csv_module(write: Write) -> None:
     thread = "a long thread of mails\n" * 10_000  # 230 kB; the module's limit is 128 KiB
     path = write("posts.csv", f'text,intent\n"{thread}",refund\n')
@@ -84,9 +97,9 @@ def test_a_nul_is_a_character_like_others(write: Write) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (f'{{"text": "{SECRET}"'.encode(), "not JSON: Expecting ',' delimiter at column 29"),
+        (f'{{"text": "{SECRET}"'.encode(), "not JSON: Expecting ',' delimiter at column 30"),
         (f"{SECRET}".encode(), "not JSON: Expecting value at column 1"),
-        (f'{{"text": "{SECRET}"}} {{}}'.encode(), "not JSON: Extra data at column 31"),
+        (f'{{"text": "{SECRET}"}} {{}}'.encode(), "not JSON: Extra data at column 32"),
         (f'{{"text": "{SECRET}\x00"}}'.encode(), "not JSON: Invalid control character at at column 29"),
         (f'["{SECRET}"]'.encode(), "expected a JSON object, found list"),
         (f'"{SECRET}"'.encode(), "expected a JSON object, found str"),
@@ -118,7 +131,7 @@ def test_only_a_line_feed_ends_a_json_line(write: Write) -> None:
 
 def test_parquet_rows_keep_their_types_and_are_numbered_through(tmp_path: Path) -> None:
     path = tmp_path / "posts.parquet"
-    pyarrow.parquet.write_table(TABLE, path)
+    pq.write_table(TABLE, path)
     rows = list(read_rows(path))
     assert rows[0] == Row(str(path), 1, {"text": f"{SECRET} 0", "score": 0})
     assert rows[-1] == Row(str(path), 3000, {"text": f"{SECRET} 2999", "score": 2999})
@@ -138,18 +151,18 @@ def test_parquet_rows_keep_their_types_and_are_numbered_through(tmp_path: Path) 
 )
 def test_a_damaged_parquet_file_is_refused_by_name(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "posts.parquet"
-    pyarrow.parquet.write_table(TABLE, path)
+    pq.write_table(TABLE, path)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match="posts.parquet: ") as caught:
+    with pytest.raises(DataError, match=r"posts.parquet: ") as caught:
         list(read_rows(path))
     assert SECRET not in str(caught.value)
 
 
 def test_parquet_text_that_is_not_utf8_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "posts.parquet"
-    ends, characters = pyarrow.array([0, 2], pyarrow.int32()).buffers()[1], pyarrow.py_buffer(b"\xff\xfe")
-    text = pyarrow.StringArray.from_buffers(1, ends, characters)
-    pyarrow.parquet.write_table(pyarrow.table({"text": text}), path)
+    ends, characters = pa.array([0, 2], pa.int32()).buffers()[1], pa.py_buffer(b"\xff\xfe")
+    text = pa.StringArray.from_buffers(1, ends, characters)
+    pq.write_table(pa.table({"text": text}), path)
     with pytest.raises(DataError, match=r"posts.parquet.*UTF-8"):
         list(read_rows(path))
 
@@ -170,8 +183,8 @@ def test_columns_of_equal_name_are_refused(write: Write, name: str, content: str
 
 def test_parquet_columns_of_equal_name_are_refused_too(tmp_path: Path) -> None:
     path = tmp_path / "posts.parquet"
-    one = pyarrow.array(["a"])
-    pyarrow.parquet.write_table(pyarrow.Table.from_arrays([one, one], names=["text", "text"]), path)
+    one = pa.array(["a"])
+    pq.write_table(pa.Table.from_arrays([one, one], names=["text", "text"]), path)
     with pytest.raises(DataError, match=r"columns of equal name: \['text'\]"):
         list(read_rows(path))
 

@@ -18,7 +18,9 @@ from model.network import TriageNetwork
 def network(tiny_encoder: Path, taxonomy: Taxonomy) -> TriageNetwork:
     """The tiny encoder with fresh heads, the same in every test, not in training."""
     set_seed(7)
-    return TriageNetwork.from_encoder(find_encoder(str(tiny_encoder)), taxonomy).eval()
+    network = TriageNetwork.from_encoder(find_encoder(str(tiny_encoder)), taxonomy)
+    network.train(False)
+    return network
 
 
 @pytest.fixture(scope="session")

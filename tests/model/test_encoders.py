@@ -143,7 +143,7 @@ def test_a_tokenizer_comes_without_padding_or_truncation() -> None:
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16], ids=str)
 def test_weights_of_half_precision_are_loaded_in_float32(damaged: Path, precision: torch.dtype) -> None:
-    BertModel.from_pretrained(damaged).to(precision).save_pretrained(damaged)
+    BertModel.from_pretrained(damaged, dtype=precision).save_pretrained(damaged)
     assert find_encoder(str(damaged)).load().dtype == torch.float32
 
 

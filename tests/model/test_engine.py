@@ -69,7 +69,7 @@ def test_scores_have_a_row_for_each_post(engine: Engine) -> None:
         "urgency": (2, 3),
         "department": (2, 2),
     }
-    assert (scores.embedding.shape, scores.embedding.dtype, len(scores)) == ((2, 32), np.float32, 2)
+    assert (scores.embedding.shape, str(scores.embedding.dtype), len(scores)) == ((2, 32), "float32", 2)
 
 
 def test_no_posts_give_no_scores(engine: Engine) -> None:

@@ -18,7 +18,7 @@ from model.encoders import find_encoder
 from model.export import Exported, check_parity, export_onnx
 from model.network import TriageNetwork, TriageOutput
 
-SIZES = {
+SIZES: dict[str, Any] = {
     "vocab_size": 62,
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -155,7 +155,7 @@ def test_other_families_of_encoders_pass_the_parity_gate(
     encoder: PreTrainedConfig, fused_layers: int, tmp_path: Path
 ) -> None:
     set_seed(5)
-    network = TriageNetwork(TriageConfig(encoder=encoder.to_dict(), heads={"intent": 4, "tone": 2}))
+    network = TriageNetwork(TriageConfig(encoder=encoder.to_dict(), heads=[("intent", 4), ("tone", 2)]))
     exported = export_onnx(network, tmp_path / "model.onnx")
     assert exported.operators.get("Attention", 0) == fused_layers
     assert exported.largest_difference <= 1e-5

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +10,19 @@ from transformers import BertConfig, DistilBertConfig, MPNetConfig, PreTrainedCo
 from data.taxonomy import Taxonomy
 from model.configuration import TriageConfig
 from model.encoders import find_encoder
-from model.network import UNKNOWN, TriageNetwork
+from model.network import TriageNetwork
+from model.scores import UNLABELLED
 
 IDS = torch.tensor([[2, 10, 11, 6, 3, 0], [2, 12, 7, 3, 0, 0], [2, 17, 18, 19, 20, 3]])
 MASK = torch.tensor([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]])
 
-SIZES = {"vocab_size": 62, "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 8, "intermediate_size": 8}
+SIZES: dict[str, Any] = {
+    "vocab_size": 62,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "hidden_size": 8,
+    "intermediate_size": 8,
+}
 
 
 def hand_worked_loss(logits: NDArray[np.float64], target: int, smoothing: float) -> float:
@@ -30,10 +38,11 @@ def test_the_loss_is_the_mean_over_heads_of_the_mean_over_known_labels(
     network: TriageNetwork, smoothing: float
 ) -> None:
     network.config.label_smoothing = smoothing
-    labels = torch.tensor([[0, 2, 1], [2, UNKNOWN, UNKNOWN], [UNKNOWN, 0, UNKNOWN]])
+    labels = torch.tensor([[0, 2, 1], [2, UNLABELLED, UNLABELLED], [UNLABELLED, 0, UNLABELLED]])
     output = network(IDS, MASK, labels)
     intent, urgency, department = (
-        logits.detach().numpy().astype(np.float64) for logits in (output.logits[name] for name in network.config.heads)
+        logits.detach().numpy().astype(np.float64)
+        for logits in map(output.logits.__getitem__, dict(network.config.heads))
     )
     expected = np.mean(
         [
@@ -46,22 +55,22 @@ def test_the_loss_is_the_mean_over_heads_of_the_mean_over_known_labels(
 
 
 def test_a_head_whose_labels_are_all_missing_gets_no_gradient(network: TriageNetwork) -> None:
-    labels = torch.tensor([[0, UNKNOWN, 1], [2, UNKNOWN, 0], [1, UNKNOWN, UNKNOWN]])
+    labels = torch.tensor([[0, UNLABELLED, 1], [2, UNLABELLED, 0], [1, UNLABELLED, UNLABELLED]])
     network(IDS, MASK, labels).loss.backward()
-    gradients = {name: network.get_parameter(f"heads.{name}.weight").grad for name in network.config.heads}
+    gradients = {name: network.get_parameter(f"heads.{name}.weight").grad for name, _ in network.config.heads}
     moved = {name for name, gradient in gradients.items() if gradient is not None and bool(gradient.any())}
     assert moved == {"intent", "department"}
 
 
 def test_a_batch_without_any_label_costs_nothing_and_moves_nothing(network: TriageNetwork) -> None:
-    loss = network(IDS, MASK, torch.full((3, 3), UNKNOWN)).loss
+    loss = network(IDS, MASK, torch.full((3, 3), UNLABELLED)).loss
     loss.backward()
     assert loss.item() == 0.0
     assert not any(parameter.grad.any() for parameter in network.parameters() if parameter.grad is not None)
 
 
 def test_a_post_without_labels_does_not_dilute_the_loss_of_the_others(network: TriageNetwork) -> None:
-    labels = torch.tensor([[0, 2, 1], [2, 1, 0], [UNKNOWN, UNKNOWN, UNKNOWN]])
+    labels = torch.tensor([[0, 2, 1], [2, 1, 0], [UNLABELLED, UNLABELLED, UNLABELLED]])
     with_it = network(IDS, MASK, labels).loss
     without_it = network(IDS[:2], MASK[:2], labels[:2]).loss
     assert with_it.item() == pytest.approx(without_it.item(), rel=1e-6)
@@ -81,7 +90,7 @@ def test_there_is_one_logit_for_each_label_of_each_head(network: TriageNetwork, 
 def test_the_embedding_is_the_mean_of_the_encoders_states_over_real_tokens(
     network: TriageNetwork, tiny_encoder: Path
 ) -> None:
-    encoder = find_encoder(str(tiny_encoder)).load().eval()
+    encoder = find_encoder(str(tiny_encoder)).load().train(False)
     with torch.no_grad():
         states = encoder(input_ids=IDS, attention_mask=MASK).last_hidden_state
         embedding = network(IDS, MASK).embedding
@@ -99,7 +108,7 @@ def test_padding_does_not_change_an_answer(network: TriageNetwork) -> None:
 
 def test_a_saved_network_answers_as_before(network: TriageNetwork, tmp_path: Path) -> None:
     network.save_pretrained(tmp_path)
-    loaded = TriageNetwork.from_pretrained(tmp_path).eval()
+    loaded = TriageNetwork.from_pretrained(tmp_path).train(False)
     with torch.no_grad():
         before, after = network(IDS, MASK), loaded(IDS, MASK)
     assert torch.equal(before.embedding, after.embedding)
@@ -120,8 +129,8 @@ def test_a_saved_network_keeps_the_order_of_its_heads_so_that_targets_meet_their
     network: TriageNetwork, tmp_path: Path
 ) -> None:
     network.save_pretrained(tmp_path)
-    loaded = TriageNetwork.from_pretrained(tmp_path).eval()
-    assert list(loaded.config.heads) == ["intent", "urgency", "department"]
+    loaded = TriageNetwork.from_pretrained(tmp_path).train(False)
+    assert [name for name, _ in loaded.config.heads] == ["intent", "urgency", "department"]
     labels = torch.tensor([[0, 1, 1], [1, 0, 0], [1, 1, 0]])
     assert loaded(IDS, MASK, labels).loss.item() == pytest.approx(network(IDS, MASK, labels).loss.item(), rel=1e-6)
 
@@ -141,7 +150,7 @@ def test_the_encoders_unused_pooler_is_left_out(network: TriageNetwork) -> None:
     ids=lambda value: value.model_type if isinstance(value, PreTrainedConfig) else "",
 )
 def test_the_longest_post_is_as_long_as_the_encoder_has_positions(encoder: PreTrainedConfig, expected: int) -> None:
-    network = TriageNetwork(TriageConfig(encoder=encoder.to_dict(), heads={"intent": 2})).eval()
+    network = TriageNetwork(TriageConfig(encoder=encoder.to_dict(), heads=[("intent", 2)])).train(False)
     longest = torch.full((1, network.max_tokens), 5)
     one_more = torch.full((1, network.max_tokens + 1), 5)
     assert network.max_tokens == expected

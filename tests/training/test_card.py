@@ -21,14 +21,16 @@ PROVENANCE = {
     "encoder": "all-MiniLM-L6-v2",
     "recipe": {"epochs": 8, "seed": 13},
     "best_epoch": 6.0,
-    "data": {"posts": {"train": 1000}, "train_sha256": "0123456789abcdef" * 4},
+    "data": {"posts": {"train": 1000}, "learned_sha256": "0123456789abcdef" * 4},
 }
 
 
 def test_a_card_says_where_the_model_came_from() -> None:
     text = card("posts@3", FIGURES, PROVENANCE)
     assert text.startswith("# posts@3\n")
-    assert "Encoder all-MiniLM-L6-v2, 8 epochs (best: 6), seed 13, on 1000 posts; train rows 0123456789ab." in text
+    assert (
+        "Encoder all-MiniLM-L6-v2, 8 epochs (best: 6), seed 13, on 1000 posts; hash of the rows 0123456789ab." in text
+    )
     assert "Scored on 250 posts" in text
 
 

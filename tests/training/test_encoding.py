@@ -6,7 +6,7 @@ import torch
 from data.posts import Example, Post
 from data.taxonomy import Taxonomy
 from model.bundle import Bundle
-from model.network import UNKNOWN
+from model.scores import UNLABELLED
 from training.encoding import Collator, to_dataset
 
 
@@ -24,9 +24,9 @@ def test_a_dataset_has_the_ids_lengths_and_targets_of_each_post(
 @pytest.mark.parametrize(
     ("labels", "targets"),
     [
-        ({"intent": "spam", "urgency": "low", "department": None}, [2, 0, UNKNOWN]),
-        ({"urgency": "high"}, [UNKNOWN, 2, UNKNOWN]),
-        ({}, [UNKNOWN, UNKNOWN, UNKNOWN]),
+        ({"intent": "spam", "urgency": "low", "department": None}, [2, 0, UNLABELLED]),
+        ({"urgency": "high"}, [UNLABELLED, 2, UNLABELLED]),
+        ({}, [UNLABELLED, UNLABELLED, UNLABELLED]),
     ],
     ids=["nobody owns it", "labels missing", "no label"],
 )
@@ -50,13 +50,13 @@ def test_a_batch_is_padded_to_its_longest_post_and_the_padding_is_masked() -> No
     batch = Collator(pad_id=9)(
         [
             {"input_ids": [2, 5, 3], "labels": [0, 1]},
-            {"input_ids": [2, 5, 6, 7, 3], "labels": [UNKNOWN, 0]},
-            {"input_ids": [2, 3], "labels": [1, UNKNOWN]},
+            {"input_ids": [2, 5, 6, 7, 3], "labels": [UNLABELLED, 0]},
+            {"input_ids": [2, 3], "labels": [1, UNLABELLED]},
         ]
     )
     assert {name: values.tolist() for name, values in batch.items()} == {
         "input_ids": [[2, 5, 3, 9, 9], [2, 5, 6, 7, 3], [2, 3, 9, 9, 9]],
         "attention_mask": [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 1, 0, 0, 0]],
-        "labels": [[0, 1], [UNKNOWN, 0], [1, UNKNOWN]],
+        "labels": [[0, 1], [UNLABELLED, 0], [1, UNLABELLED]],
     }
     assert {values.dtype for values in batch.values()} == {torch.int64}

@@ -37,7 +37,7 @@ def test_the_tokenizer_gives_the_ids_that_the_bundle_gives(bundle: Bundle, folde
 
 
 def test_network_and_tokenizer_answer_a_batch_as_the_engine_does(bundle: Bundle, folder: Path) -> None:
-    network = TriageNetwork.from_pretrained(folder).eval()
+    network = TriageNetwork.from_pretrained(folder).train(False)
     batch = AutoTokenizer.from_pretrained(folder)(TEXTS, truncation=True, padding=True, return_tensors="pt")
     with torch.no_grad():
         answers = network(batch["input_ids"], batch["attention_mask"]).logits
