@@ -68,8 +68,8 @@ class ProblemDocument(BaseModel):
     code: Code
     detail: str
     request_id: str
-    limit: float | None = None
-    value: float | None = None
+    limit: int | float | None = None
+    value: int | float | None = None
     errors: list[FieldFault] | None = None
 
 

@@ -17,11 +17,13 @@ DEFAULT_TAXONOMY = Path(__file__).parent / "taxonomies" / "default.yaml"
 
 Kind = Literal["nominal", "ordinal"]
 
-# A head's name becomes a column, a field in the answer and an output of the graph.
+# A head's name becomes a column, a field in the answer and an output of the graph, beside those that are there.
 HEAD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 NO_LABEL = "null"
 """How a file without types says that no label of an optional head applies."""
-_RESERVED = frozenset({*POST_FIELDS, "embedding", "group", "scenario", "triage"})
+_RESERVED = frozenset(
+    {*POST_FIELDS, "group", "scenario", "embedding", "triage", "action", "owner", "reasons", "error", "truncated"}
+)
 
 
 @dataclass(frozen=True, slots=True)

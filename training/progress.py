@@ -56,5 +56,5 @@ class ProgressBar(TrainerCallback):
             if name.startswith(prefix)
         )
         self._progress.console.print(
-            f"epoch {state.epoch or 0:.0f}: macro F1 on the dev part: {scores}", highlight=False
+            f"epoch {state.epoch or 0:.0f}: macro F1 on the dev part: {scores}", highlight=False, soft_wrap=True
         )

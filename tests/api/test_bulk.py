@@ -169,9 +169,8 @@ def test_a_file_that_another_run_is_writing_is_refused(labeller: Labeller, tmp_p
 
 @pytest.mark.parametrize("target_kind", [".jsonl", ".csv", ".parquet"])
 def test_half_characters_and_line_breaks_come_through(labeller: Labeller, tmp_path: Path, target_kind: str) -> None:
-    source = write(
-        tmp_path / "in.jsonl", [{"text": "late \ud83d\rorder\nplease", "n": "1"}, {"text": "late", "n": "2"}]
-    )
+    rows = [{"text": "late \ud83d\rorder\nplease", "n": "1"}, {"text": "late", "n": "2"}]
+    source = write(tmp_path / "in.jsonl", rows)
     target = tmp_path / f"out{target_kind}"
     classify_file(source, target, labeller, lambda _: None)
     assert [row["n"] for row in read(target)] == ["1", "2"]
