@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
 
 def overview(figures: dict[str, Any]) -> Table:
-    """One line a head."""
-    table = Table(title=f"{figures['n']} posts; most probable label", box=SIMPLE)  # fits a terminal of 80 columns
-    for column in ("head", "n", "accuracy", "macro F1", "95 %", "ECE", "Brier", "MAE", "kappa"):
+    """One line a head, within the 80 columns of a terminal."""
+    table = Table(
+        title=f"{figures['n']} posts; most probable label", box=SIMPLE, padding=(0, 1), pad_edge=False
+    )  # fits a terminal of 80 columns
+    for column in ("head", "n", "accuracy", "macro F1", "95 %", "ECE", "MAE", "kappa"):
         table.add_column(column, justify="left" if column == "head" else "right", no_wrap=True)
     for name, head in figures["heads"].items():
         low, high = head["macro_f1_ci95"]
@@ -19,7 +20,7 @@ def overview(figures: dict[str, Any]) -> Table:
             str(head["n"]),
             *(_number(head[key]) for key in ("accuracy", "macro_f1")),
             f"{low:.3f}-{high:.3f}",
-            *(_number(head.get(key)) for key in ("ece", "brier", "mae", "qwk")),
+            *(_number(head.get(key)) for key in ("ece", "mae", "qwk")),
         )
     return table
 

@@ -31,9 +31,9 @@ def figures(kind: Kind, labels: tuple[str, ...] = ("low", "normal", "high")) -> 
 def test_the_overview_has_a_line_a_head() -> None:
     heads = {"intent": figures("nominal"), "urgency": figures("ordinal")}
     first, intent, urgency = rendered(overview({"n": 4, "heads": heads}))
-    assert first == ["head", "n", "accuracy", "macro F1", "95 % interval", "ECE", "Brier", "MAE", "quadratic kappa"]
+    assert first == ["head", "n", "accuracy", "macro F1", "95 %", "ECE", "MAE", "kappa"]
     low, high = heads["intent"]["macro_f1_ci95"]
-    assert intent == ["intent", "4", "0.750", "0.778", f"{low:.3f} to {high:.3f}", "0.250", "0.500", "-", "-"]
+    assert intent == ["intent", "4", "0.750", "0.778", f"{low:.3f}-{high:.3f}", "0.250", "-", "-"]
     assert urgency[0] == "urgency"
     assert urgency[-2:] == ["0.500", "0.385"]
 
