@@ -8,11 +8,7 @@ from rich.text import Text
 
 def overview(figures: dict[str, Any]) -> Table:
     """One line a head, within the 80 columns of a terminal."""
-    table = Table(
-        title=f"{figures['n']} posts; most probable label", box=SIMPLE, padding=(0, 1), pad_edge=False
-    )  # fits a terminal of 80 columns
-    for column in ("head", "n", "accuracy", "macro F1", "95 %", "ECE", "MAE", "kappa"):
-        table.add_column(column, justify="left" if column == "head" else "right", no_wrap=True)
+    table = Table(title=f"{figures['n']} posts; most probable label")
     for name, head in figures["heads"].items():
         low, high = head["macro_f1_ci95"]
         table.add_row(
