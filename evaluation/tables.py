@@ -9,6 +9,8 @@ from rich.text import Text
 def overview(figures: dict[str, Any]) -> Table:
     """One line a head, within the 80 columns of a terminal."""
     table = Table(title=f"{figures['n']} posts; most probable label")
+    for column in ("head", "n", "accuracy", "macro F1", "95 %", "ECE", "MAE", "kappa"):
+        table.add_column(column, justify="left" if column == "head" else "right")
     for name, head in figures["heads"].items():
         low, high = head["macro_f1_ci95"]
         table.add_row(
