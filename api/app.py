@@ -61,6 +61,7 @@ def create_app(bundle: Bundle, settings: Settings, on_failure: Callable[[], None
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.service = service
     app.add_middleware(RequestMiddleware, telemetry=telemetry)
@@ -100,7 +101,7 @@ def _add_classify(app: FastAPI, service: Service) -> None:
         openapi_extra={"requestBody": body},
     )
     async def classify(request: Request) -> Response:
-        """Label one post or a batch. Every post is answered; a bad one fails alone."""
+        """Label one post or a batch. One that is empty or too long fails alone, with an error of its own."""
         posts, options = await read_classify(request, service.settings, service.bundle.taxonomy)
         answers = await service.classify([post.text for post in posts])
 

@@ -108,6 +108,8 @@ def classify_file(source: Path, target: Path, labeller: Labeller, on_rows: Calla
     added_columns = {} if kind == "jsonl" else _added_columns(labeller.bundle)
     reserved = set(added_columns) or {ADDED}
     found: dict[str, Any] = dict.fromkeys(columns(source), str)
+    if found and labeller.text_column not in found:
+        raise DataError(f"{source}: no column {labeller.text_column!r}; it has {list(found)}: name the one with --text")
     _check_free(source, found, reserved)
     with open_journal(target, _identity(source, labeller)) as journal:
         report = Report(resumed=journal.resumed)
@@ -185,7 +187,7 @@ def _added_columns(bundle: Bundle) -> dict[str, Any]:
         types[f"{ADDED}_{head.name}"] = str
         types[f"{ADDED}_{head.name}_confidence"] = float
         types[f"{ADDED}_{head.name}_decision"] = str
-    types |= dict.fromkeys((f"{ADDED}_action", f"{ADDED}_owner", f"{ADDED}_reasons", f"{ADDED}_error"), str)
+    types |= dict.fromkeys((f"{ADDED}_action", f"{ADDED}_routed_to", f"{ADDED}_reasons", f"{ADDED}_error"), str)
     return {**types, f"{ADDED}_truncated": bool}
 
 
@@ -202,7 +204,7 @@ def _flat(added: dict[str, Any]) -> dict[str, Any]:
     return {
         **flat,
         f"{ADDED}_action": route["action"],
-        f"{ADDED}_owner": route["department"],
+        f"{ADDED}_routed_to": route["department"],
         f"{ADDED}_reasons": " ".join(route["reasons"]),
         f"{ADDED}_truncated": added["input"]["truncated"],
     }

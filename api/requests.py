@@ -46,9 +46,12 @@ def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[lis
     except RecursionError:
         raise Problem(Code.INVALID_JSON, "the body is nested too deep") from None
     except json.JSONDecodeError as error:
-        raise Problem(Code.INVALID_JSON, f"the body is not JSON: {error.msg} at character {error.pos}") from None
-    except ValueError:  # not UTF-8, NaN, or a number of thousands of digits
-        raise Problem(Code.INVALID_JSON, "the body is not JSON in UTF-8") from None
+        reason = error.msg.removesuffix(" at")
+        raise Problem(Code.INVALID_JSON, f"the body is not JSON: {reason} at character {error.pos}") from None
+    except UnicodeDecodeError:
+        raise Problem(Code.INVALID_JSON, "the body is not UTF-8") from None
+    except ValueError:
+        raise Problem(Code.INVALID_JSON, "a number in the body has thousands of digits") from None
     posts = plain.get("posts") if isinstance(plain, dict) else None
     if isinstance(posts, list) and len(posts) > max_posts:
         raise too_large(Code.TOO_MANY_POSTS, "posts in the request", max_posts, len(posts))
@@ -88,8 +91,13 @@ def _invalid(error: ValidationError) -> Problem:
         Code.INVALID_REQUEST,
         f"{len(faults)} field(s) are wrong"
         + (f"; the first {_SHOWN_FAULTS} are listed" * (len(faults) > _SHOWN_FAULTS)),
-        errors=[FieldFault(field=_name(fault["loc"]), message=fault["msg"]) for fault in faults[:_SHOWN_FAULTS]],
+        errors=[FieldFault(field=_name(fault["loc"]), message=_message(fault)) for fault in faults[:_SHOWN_FAULTS]],
     )
+
+
+def _message(fault: Any) -> str:
+    # pydantic would name our class
+    return "Expected an object" if fault["type"] == "model_type" else str(fault["msg"])
 
 
 def _name(location: tuple[Any, ...]) -> str:
@@ -99,4 +107,4 @@ def _name(location: tuple[Any, ...]) -> str:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+    raise Problem(Code.INVALID_JSON, f"the body is not JSON: {name} is no number there")

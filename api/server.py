@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import sys
 from typing import Any
 
@@ -10,10 +11,25 @@ import uvicorn
 from api.app import create_app
 from api.service import Service
 from api.settings import Settings
+from data.errors import ConfigurationError
 from model.bundle import Bundle
 
 
-def serve(bundle: Bundle, settings: Settings) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """The socket to serve on.
+
+    Raises:
+        ConfigurationError: it cannot be had.
+    """
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host}, port {port}: {error.strerror}; choose another with --host or --port"
+        ) from error
+
+
+def serve(bundle: Bundle, settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT; then drain and return.
 
     Raises:
@@ -24,8 +40,6 @@ def serve(bundle: Bundle, settings: Settings) -> None:
     server = _Server(
         uvicorn.Config(
             app,
-            host=settings.host,
-            port=settings.port,
             timeout_graceful_shutdown=settings.drain_seconds,
             log_config=None,
             server_header=False,
@@ -33,7 +47,7 @@ def serve(bundle: Bundle, settings: Settings) -> None:
         ),
         app.state.service,
     )
-    server.run()
+    server.run(sockets=[listener])
     failure = app.state.service.failure
     if failure is not None:
         raise failure

@@ -22,7 +22,7 @@ HEAD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 NO_LABEL = "null"
 """How a file without types says that no label of an optional head applies."""
 _RESERVED = frozenset(
-    {*POST_FIELDS, "group", "scenario", "embedding", "triage", "action", "owner", "reasons", "error", "truncated"}
+    {*POST_FIELDS, "group", "scenario", "embedding", "triage", "action", "routed_to", "reasons", "error", "truncated"}
 )
 
 

@@ -9,6 +9,9 @@ from tokenizers import Tokenizer
 from data.errors import BundleError
 from data.normalise import normalise
 
+# Far more than a token has in any text; what lies beyond would be tokenised only to be cut off.
+_CHARACTERS_A_TOKEN = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -57,9 +60,17 @@ class PostTokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Normalise and tokenise posts, in order."""
+        normalised = [normalise(text) for text in texts]
+        longest = self.max_tokens * _CHARACTERS_A_TOKEN
         return [
-            Encoded(encoding.ids, bool(encoding.overflowing), len(encoding.ids) <= self._special)
-            for encoding in self._tokenizer.encode_batch([normalise(text) for text in texts])
+            Encoded(
+                encoding.ids,
+                truncated=bool(encoding.overflowing) or len(text) > longest,
+                empty=len(encoding.ids) <= self._special,
+            )
+            for text, encoding in zip(
+                normalised, self._tokenizer.encode_batch([text[:longest] for text in normalised]), strict=True
+            )
         ]
 
     @property

@@ -79,7 +79,7 @@ def service(models: Path, **environment: str) -> Iterator[tuple[subprocess.Popen
     port = None
     for line in process.stderr:
         log.append(line)
-        if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
+        if found := re.search(r"serving part@1 on http://127\.0\.0\.1:(\d+)", line):
             port = found[1]
         if "ready: part@1" in line:
             break

@@ -33,6 +33,10 @@ class ProgressBar(TrainerCallback):
     ) -> None:
         self._progress.stop()
 
+    def say(self, message: str) -> None:
+        """A line above the bar."""
+        self._progress.console.print(message, highlight=False, markup=False, soft_wrap=True)
+
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
@@ -55,6 +59,4 @@ class ProgressBar(TrainerCallback):
             for name, value in (metrics or {}).items()
             if name.startswith(prefix)
         )
-        self._progress.console.print(
-            f"epoch {state.epoch or 0:.0f}: macro F1 on the dev part: {scores}", highlight=False, soft_wrap=True
-        )
+        self.say(f"epoch {state.epoch or 0:.0f}: macro F1 on the dev part: {scores}")

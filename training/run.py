@@ -60,10 +60,12 @@ def train(
     """
     folder = folder.resolve()  # the Trainer notes its best checkpoint by path, and may be resumed from elsewhere
     checkpoint = _last_whole_checkpoint(folder) if resume else None
-    if checkpoint is None:
-        shutil.rmtree(folder, ignore_errors=True)
     stop = _StopOnSignal()
     progress = ProgressBar()
+    if checkpoint is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        if resume:
+            progress.say("no interrupted run of just this data, taxonomy and recipe: training from the start")
     trainer = _Trainer(
         model=network,
         args=_arguments(recipe, folder),

@@ -78,11 +78,14 @@ def _with_progress(path: Path, output: Path | None, labeller: Labeller) -> Repor
         task = bar.add_task("", total=count_rows(path))
         try:
             if output is None:
-                return classify_stream(path, labeller, lambda rows: bar.advance(task, rows))
-            return classify_file(path, output, labeller, lambda rows: bar.advance(task, rows))
+                report = classify_stream(path, labeller, lambda rows: bar.advance(task, rows))
+            else:
+                report = classify_file(path, output, labeller, lambda rows: bar.advance(task, rows))
         except KeyboardInterrupt:
             kept = f"; the same command goes on from here ({output}.journal)" if output else ""
             raise Interrupted(f"stopped{kept}") from None
+        bar.update(task, total=report.labelled + report.failed)  # lines were counted, which are not quite rows
+        return report
 
 
 def _tell(report: Report, output: Path | None) -> None:

@@ -17,9 +17,12 @@ def serve(
     models: ModelsOption = None,
 ) -> None:
     """Serve a bundle over HTTP. Every other setting: `triage config`."""
+    from api.server import listen
     from api.server import serve as run
 
     settings = load_settings({"host": host, "port": port, "model": model, "threads": threads, "models": models})
     bundle = Bundle.load(registry(settings.models).resolve(settings.model))
-    note(f"serving {bundle.manifest.reference} on http://{settings.host}:{settings.port} (docs at /docs)")
-    run(bundle, settings)
+    with listen(settings.host, settings.port) as listener:
+        port = listener.getsockname()[1]
+        note(f"serving {bundle.manifest.reference} on http://{settings.host}:{port} (docs at /docs)")
+        run(bundle, settings, listener)

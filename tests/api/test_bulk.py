@@ -66,7 +66,7 @@ def test_a_table_keeps_its_columns_and_gets_the_answers_as_columns(
     assert [row["triage_intent"] or None for row in found] == INTENTS
     assert [row["triage_error"] or None for row in found] == [None, "text_empty", None, None]
     assert 0.3 < float(found[0]["triage_intent_confidence"]) <= 1
-    assert {"triage_action", "triage_owner", "triage_reasons", "triage_department"} < set(found[0])
+    assert {"triage_action", "triage_routed_to", "triage_reasons", "triage_department"} < set(found[0])
     assert (report.labelled, report.failed, report.bad) == (3, 1, 0)
 
 

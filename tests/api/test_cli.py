@@ -1,6 +1,7 @@
 import io
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,6 +162,20 @@ def test_a_corrupted_bundle_is_refused_and_listed_with_its_fault(cli: Cli, model
         assert "model.onnx: torn or altered" in found.stderr
     [row] = json.loads(cli("models", "list", "--json").stdout)
     assert "torn or altered" in row["fault"]
+
+
+def test_a_port_that_is_taken_is_told(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = cli("serve", "--port", taken.getsockname()[1])
+    assert found.code == 2
+    assert "cannot listen on 127.0.0.1" in found.stderr
+
+
+def test_a_missing_text_column_is_told_with_those_that_are_there(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("body,n\nlate,1\n")
+    found = cli("classify", "in.csv", "-o", "out.csv")
+    assert (found.code, "no column 'text'; it has ['body', 'n']" in found.stderr) == (2, True)
+    assert cli("classify", "in.csv", "-o", "out.csv", "--text", "body").code == 0
 
 
 def test_config_tells_values_and_origins(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

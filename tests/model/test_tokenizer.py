@@ -114,3 +114,11 @@ def test_a_file_that_is_no_tokenizer_is_refused_by_its_name(tmp_path: Path, cont
 def test_a_missing_tokenizer_is_refused_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"absent\.json: not a tokenizer\.json"):
         PostTokenizer.from_file(tmp_path / "absent.json", 16)
+
+
+def test_what_no_model_could_read_is_cut_before_it_is_tokenised(bundle: Bundle) -> None:
+    tokenizer = bundle.tokenizer()
+    [one_word, many] = tokenizer.encode(["x" * 100_000, "late " * 100_000])
+    assert one_word.truncated
+    assert many.truncated
+    assert many.ids == tokenizer.encode(["late " * 100])[0].ids
