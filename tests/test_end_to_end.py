@@ -137,8 +137,9 @@ def test_sigterm_lets_the_requests_under_way_finish(models: Path) -> None:
         answers: list[Any] = []
         request = threading.Thread(target=lambda: answers.append(client.post("/classify", json=_batch(texts))))
         request.start()
-        while "triage_queued_posts 1000.0" not in client.get("/metrics").text:
+        while request.is_alive() and "triage_queued_posts 1000.0" not in client.get("/metrics").text:
             pass
+        assert request.is_alive()
         process.send_signal(signal.SIGTERM)
         request.join()
         assert process.wait(60) == 0

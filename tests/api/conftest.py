@@ -27,18 +27,18 @@ def serving_app(bundle: Bundle, *, ready: bool = True, **settings: Any) -> Itera
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        _until(lambda: server.started)
+        until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_PATIENCE) as client:
             if ready:
-                _until(lambda: client.get("/readyz").status_code == 200)
+                until(lambda: client.get("/readyz").status_code == 200)
             yield client
     finally:
         server.should_exit = True
         thread.join(_PATIENCE)
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another thread does."""
     end = time.monotonic() + _PATIENCE
     while not condition():

@@ -13,7 +13,7 @@ from api.schemas import ClassifyResponse
 from model.bundle import Bundle
 from model.engine import Engine
 from model.tokenizer import Encoded
-from tests.api.conftest import Serving, serving_app
+from tests.api.conftest import Serving, serving_app, until
 
 PRIVATE = "sesame-4711"
 
@@ -294,8 +294,8 @@ def test_a_client_that_hangs_up_is_no_error_of_ours(serving: Serving, caplog: py
         head = b"POST /classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
         with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
             connection.sendall(head)
-        while 'triage_requests_total{route="/classify",status="499"} 1.0' not in client.get("/metrics").text:
-            pass
+        hung_up = 'triage_requests_total{route="/classify",status="499"} 1.0'
+        until(lambda: hung_up in client.get("/metrics").text)
     assert caplog.text == ""
 
 
