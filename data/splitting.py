@@ -1,11 +1,11 @@
 """Splits that keep what belongs together on one side, and that stay put when data is added."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from data.errors import DataError
-from data.normalise import normalise
+from data.normalise import fingerprint, normalise
 from data.posts import Example
 
 
@@ -44,10 +44,9 @@ def split_by_group(examples: Sequence[Example], shares: Mapping[str, float], see
     return parts
 
 
-def without_posts_of(examples: Sequence[Example], others: Sequence[Example]) -> list[Example]:
-    """The examples whose normalised text does not stand among others, so that nothing serves twice."""
-    known = {normalise(example.post.text) for example in others}
-    return [example for example in examples if normalise(example.post.text) not in known]
+def without_posts(examples: Sequence[Example], known: Set[str]) -> list[Example]:
+    """The examples whose `fingerprint` is not known already, so that nothing serves twice."""
+    return [example for example in examples if fingerprint(example.post.text) not in known]
 
 
 def split_into_parts(examples: Sequence[Example], seed: int) -> Parts:

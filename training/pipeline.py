@@ -18,7 +18,7 @@ from data.examples import posts_of
 from data.files import file_sha256, whole_folder, write_whole
 from data.normalise import fingerprint
 from data.posts import Example
-from data.splitting import Parts, split_by_group
+from data.splitting import Parts, split_by_group, without_posts
 from data.taxonomy import Taxonomy
 from evaluation.calibration import fit_temperature
 from evaluation.metrics import evaluate
@@ -148,8 +148,7 @@ def export_bundle(bundle: Bundle, examples: Sequence[Example], sources: Sequence
     """
     network = TriageNetwork.from_pretrained(bundle.weights())
     tokenizer = bundle.tokenizer()
-    learned = bundle.training_rows()
-    unseen = [example for example in examples if fingerprint(example.post.text) not in learned]
+    unseen = without_posts(examples, bundle.training_rows())
     halves = split_by_group(unseen, {"calibration": 0.5, "test": 0.5}, seed=0)
     if not all(halves.values()):
         raise DataError(

@@ -9,8 +9,9 @@ import typer
 
 from api.commands.shared import ModelsOption, extra, note, read_labelled, registry, stdout
 from data.errors import ConfigurationError
-from data.examples import find_taxonomy
-from data.splitting import Parts, split_by_group, split_into_parts, without_posts_of
+from data.examples import find_taxonomy, posts_of
+from data.normalise import fingerprint
+from data.splitting import Parts, split_by_group, split_into_parts, without_posts
 from data.starter_corpus import read_starter, split_starter, starter_files
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 from model.bundle import Bundle
@@ -99,7 +100,7 @@ def _parts(files: list[Path], taxonomy: Taxonomy, dev: Path | None, seed: int) -
     if dev is None:
         return split_into_parts(examples, seed)
     picking = read_labelled([dev], taxonomy)
-    others = without_posts_of(examples, picking)
+    others = without_posts(examples, {fingerprint(text) for text in posts_of(picking)})
     if len(others) < len(examples):
         note(f"left {len(examples) - len(others)} posts out of {', '.join(map(str, files))} that stand in {dev} too")
     return Parts(**split_by_group(others, {"train": 0.8, "calibration": 0.1, "test": 0.1}, seed), dev=picking)

@@ -32,7 +32,6 @@ class GatedBundle(Bundle):
             scoring = submit(posts)
             return Scoring(scoring.scores, [*scoring.futures, held])  # type: ignore[list-item]  # its value is unused
 
-        engine.score(["warm"])
         engine.submit = hold  # type: ignore[method-assign]  # the one way to make an answer late
         engine.score = lambda texts: submit(engine.encode(texts)).result()  # type: ignore[method-assign]  # warm-up
         return engine
