@@ -13,8 +13,8 @@ from api.schemas import Options
 from data.errors import DataError
 from data.examples import SHOWN_BAD_ROWS, describe_bad_rows
 from data.files import whole_file
-from data.table_writing import JsonlWriter, parquet_types, table_writer
-from data.tables import BadRow, Row, columns, read_rows, table_format
+from data.table_writing import JsonlWriter, output_format, parquet_types, table_writer
+from data.tables import BadRow, Row, columns, read_rows
 from model.bundle import MODEL, Bundle
 from model.engine import Engine
 
@@ -104,7 +104,7 @@ def classify_file(source: Path, target: Path, labeller: Labeller, on_rows: Calla
     Raises:
         DataError: the files cannot be read or written, or a column to be added exists already.
     """
-    kind = table_format(target)
+    kind = output_format(target)
     added_columns = {} if kind == "jsonl" else _added_columns(labeller.bundle)
     reserved = set(added_columns) or {ADDED}
     found: dict[str, Any] = dict.fromkeys(columns(source), str)

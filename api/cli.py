@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from api.commands import classify, config, evaluate, export, models, serve, train
+from api.commands import classify, config, data, evaluate, export, models, serve, train
 from api.commands.shared import stderr
 from data.errors import TriageError
 
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)

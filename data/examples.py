@@ -114,6 +114,18 @@ def find_taxonomy(paths: Sequence[Path], name: str) -> Taxonomy:
     return Taxonomy.from_dict({"name": name, "heads": heads})
 
 
+def to_row(example: Example) -> dict[str, Any]:
+    """The example as a row of a file, which reads back as the same example."""
+    post = {name: getattr(example.post, name) for name in POST_FIELDS}
+    group = {} if example.group is None else {"group": example.group}
+    return {
+        **{name: value for name, value in post.items() if value is not None},
+        **example.labels,
+        **group,
+        **example.metadata,
+    }
+
+
 def posts_of(examples: Iterable[Example]) -> list[str]:
     """The texts, in order."""
     return [example.post.text for example in examples]
@@ -148,6 +160,7 @@ def _example(row: Row, taxonomy: Taxonomy) -> Example | BadRow:
         labels=labels,
         group=next((rest[name] for name in GROUP_FIELDS if rest.get(name)), None),
         metadata={name: value for name, value in rest.items() if name not in POST_FIELDS and value},
+        origin=f"{row.source}:{row.line}",
     )
 
 

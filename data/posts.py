@@ -31,9 +31,11 @@ class Example:
             optional head applies (nobody owns the post).
         group: what must not be torn apart by a split (a scenario, a thread); `None` where the file names no group.
         metadata: the remaining columns, as text, for slices and for splits.
+        origin: `FILE:LINE`, to name the example without its text.
     """
 
     post: Post
     labels: Mapping[str, str | None]
     group: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    origin: str | None = field(default=None, compare=False)

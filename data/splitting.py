@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from data.errors import DataError
+from data.examples import posts_of
 from data.normalise import fingerprint, normalise
 from data.posts import Example
 
@@ -38,9 +40,32 @@ def split_by_group(examples: Sequence[Example], shares: Mapping[str, float], see
     Args:
         shares: share of the groups by name of the part, summing to 1.
     """
-    parts: dict[str, list[Example]] = {name: [] for name in shares}
-    for example, group in zip(examples, _joined_groups(examples), strict=True):
-        parts[_part_at(_draw(group, seed), shares)].append(example)
+    return _deal(examples, _joined_groups(examples), shares, seed)
+
+
+def split_at_random(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> dict[str, list[Example]]:
+    """Deal single posts out to named parts, whatever their groups; posts of equal normalised text stay together."""
+    return _deal(examples, [normalise(text) for text in posts_of(examples)], shares, seed)
+
+
+def split_by_time(examples: Sequence[Example], shares: Mapping[str, float]) -> dict[str, list[Example]]:
+    """The oldest posts to the first part, the newest to the last, as the model will meet them.
+
+    A post whose normalised text stands in an earlier part is left out of the later one.
+
+    Raises:
+        DataError: an example has no time, or one that is not ISO 8601.
+    """
+    order = sorted(examples, key=_time)
+    parts: dict[str, list[Example]] = {}
+    known: set[str] = set()
+    start, reached = 0, 0.0
+    for name in shares:
+        reached += shares[name]
+        end = len(order) if name == list(shares)[-1] else round(reached * len(order))
+        parts[name] = without_posts(order[start:end], known)
+        known |= {fingerprint(text) for text in posts_of(parts[name])}
+        start = end
     return parts
 
 
@@ -56,6 +81,27 @@ def split_into_parts(examples: Sequence[Example], seed: int) -> Parts:
         DataError: there are so few groups that a part is empty.
     """
     return Parts(**split_by_group(examples, {"train": 0.7, "dev": 0.1, "calibration": 0.1, "test": 0.1}, seed))
+
+
+def _deal(
+    examples: Sequence[Example], groups: Sequence[str], shares: Mapping[str, float], seed: int
+) -> dict[str, list[Example]]:
+    parts: dict[str, list[Example]] = {name: [] for name in shares}
+    for example, group in zip(examples, groups, strict=True):
+        parts[_part_at(_draw(group, seed), shares)].append(example)
+    return parts
+
+
+def _time(example: Example) -> datetime:
+    """In UTC; a time without a zone is taken for UTC."""
+    where = example.origin or "an example"
+    if not example.post.time:
+        raise DataError(f"{where}: no time; to split by time, every row needs one in the column `time`")
+    try:
+        time = datetime.fromisoformat(example.post.time)
+    except ValueError:
+        raise DataError(f"{where}: time: expected ISO 8601, such as 2026-03-31T09:30:00Z") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _joined_groups(examples: Sequence[Example]) -> list[str]:

@@ -1,13 +1,19 @@
 """The starter corpus: posts written by hand to the default taxonomy, in `data/starter/`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
+from data.errors import DataError
 from data.examples import read_examples
+from data.normalise import fingerprint
 from data.posts import Example
 from data.splitting import Parts, split_by_group
+from data.tables import BadRow, read_rows
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
+
+Labels = Mapping[str, str | None]
 
 STARTER = Path(__file__).parent / "starter"
 
@@ -33,3 +39,31 @@ def split_starter(examples: list[Example]) -> Parts:
     test = [example for example in examples if example.metadata["writer"] in held_out]
     rest = [example for example in examples if example.metadata["writer"] not in held_out]
     return Parts(**split_by_group(rest, rules["shares"], rules["seed"]), test=test)
+
+
+def stream_shares() -> dict[str, dict[str | None, float]]:
+    """Share of each label in an unfiltered stream of real posts, by head; `None` is nobody's."""
+    rules = yaml.safe_load((STARTER / "splits.yaml").read_text(encoding="utf-8"))
+    shares: dict[str, dict[str | None, float]] = rules["stream_shares"]
+    return shares
+
+
+def known_giveaways() -> dict[str, str]:
+    """N-grams that may stand for one intent, each with its reason."""
+    found: dict[str, str] = yaml.safe_load((STARTER / "giveaways.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def read_readings(examples: Sequence[Example]) -> list[tuple[Labels, Labels]]:
+    """The labels that the writer and the blind second reader gave to each post, before they were settled.
+
+    `readings.jsonl` holds the posts on which the two differed, those among them that were dropped since included; on
+    every other post both gave the labels that it has.
+    """
+    differing: dict[str, tuple[Labels, Labels]] = {}
+    for row in read_rows(STARTER / "readings.jsonl"):
+        if isinstance(row, BadRow):
+            raise DataError(str(row))
+        differing[row.values["post"]] = (row.values["writer"], row.values["reader"])
+    agreed = [example for example in examples if fingerprint(example.post.text) not in differing]
+    return [*differing.values(), *((example.labels, example.labels) for example in agreed)]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from data.errors import DataError
 from data.tables import table_format
 
 _PARQUET_BATCH = 1024
@@ -18,12 +19,24 @@ class RowWriter(Protocol):
     def write(self, values: Mapping[str, Any]) -> None: ...
 
 
+def output_format(path: Path) -> str:
+    """As `table_format`, of a file that is to be written.
+
+    Raises:
+        DataError: another ending; or JSON, which is no format of rows.
+    """
+    kind = table_format(path)
+    if kind == "json":
+        raise DataError(f"{path}: JSON is only read; to write rows, end the name with .jsonl")
+    return kind
+
+
 @contextmanager
 def table_writer(path: Path, kind: str, columns: Mapping[str, Any]) -> Iterator[RowWriter]:
     """A writer for `path`; what was written is complete when the block has ended.
 
     Args:
-        kind: as `table_format` gives it.
+        kind: as `output_format` gives it.
         columns: the type of each column, in their order: `str`, `float`, `bool` or a `pyarrow` type. Only Parquet has
             types; JSONL needs no columns at all.
     """

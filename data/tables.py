@@ -1,4 +1,4 @@
-"""Rows of JSONL, CSV, TSV and Parquet files, one at a time, each with its line; bad rows beside good ones."""
+"""Rows of JSONL, JSON, CSV, TSV and Parquet files, one at a time, each with its line; bad rows beside good ones."""
 
 import csv
 import io
@@ -13,7 +13,14 @@ from typing import Any, BinaryIO, TextIO
 
 from data.errors import DataError
 
-FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
+FORMATS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
 STDIN = Path("-")
 
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")  # how undecodable bytes arrive under errors="surrogateescape"
@@ -49,7 +56,7 @@ class BadRow:
 
 
 def table_format(path: Path) -> str:
-    """`jsonl`, `csv`, `tsv` or `parquet`, by the file's ending; standard input is `jsonl`.
+    """`jsonl`, `json`, `csv`, `tsv` or `parquet`, by the file's ending; standard input is `jsonl`.
 
     Raises:
         DataError: another ending.
@@ -63,9 +70,12 @@ def table_format(path: Path) -> str:
 
 
 def read_rows(path: Path) -> Iterator[Row | BadRow]:
-    """Stream the rows of a file (`-`: JSONL from standard input) in bounded memory.
+    """Stream the rows of a file (`-`: JSONL from standard input) in bounded memory; JSON is read whole.
 
-    `line` is the 1-based line at which the row begins; in Parquet, which has none, the number of the row.
+    A JSON file holds a list of rows, or an object of such lists, whose keys then stand in the column `part`. A row that
+    is itself a list has its columns named by their position: "0", "1", ...
+
+    `line` is the 1-based line at which the row begins; in Parquet and JSON, which have none, the number of the row.
 
     Raises:
         DataError: the file as a whole cannot be read.
@@ -76,8 +86,8 @@ def read_rows(path: Path) -> Iterator[Row | BadRow]:
             yield from _parquet_rows(path)
             return
         with _opened(path) as file:
-            if kind == "jsonl":
-                yield from _jsonl_rows(path, file)
+            if kind in ("jsonl", "json"):
+                yield from (_jsonl_rows if kind == "jsonl" else _json_rows)(path, file)
                 return
             with _decoded(file) as text:
                 yield from _csv_rows(path, text, "\t" if kind == "tsv" else ",")
@@ -86,9 +96,9 @@ def read_rows(path: Path) -> Iterator[Row | BadRow]:
 
 
 def columns(path: Path) -> list[str]:
-    """The columns that a CSV, TSV or Parquet file declares, in order; JSONL declares none: empty."""
+    """The columns that a CSV, TSV or Parquet file declares, in order; JSON and JSONL declare none: empty."""
     kind = table_format(path)
-    if kind == "jsonl":
+    if kind in ("jsonl", "json"):
         return []
     try:
         if kind == "parquet":
@@ -100,8 +110,8 @@ def columns(path: Path) -> list[str]:
 
 
 def count_rows(path: Path) -> int | None:
-    """About how many rows a file has, for an estimate of the time left; `None` for standard input."""
-    if path == STDIN:
+    """About how many rows a file has, for an estimate of the time left; `None` for standard input and JSON."""
+    if path == STDIN or table_format(path) == "json":
         return None
     if table_format(path) == "parquet":
         return int(_parquet_file(path).metadata.num_rows)
@@ -144,6 +154,29 @@ def _jsonl_rows(path: Path, file: BinaryIO) -> Iterator[Row | BadRow]:
                 yield Row(str(path), line, values)
             else:
                 yield BadRow(str(path), line, f"expected a JSON object, found {type(values).__name__}")
+
+
+def _json_rows(path: Path, file: BinaryIO) -> Iterator[Row | BadRow]:
+    try:
+        content = json.loads(file.read().decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8; save the file as UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}") from None
+    except (RecursionError, ValueError):
+        raise DataError(f"{path}: not JSON that can be held: nested too deep, or a number too long") from None
+    parts = content if isinstance(content, dict) else {None: content}
+    if not parts or not all(isinstance(rows, list) for rows in parts.values()):
+        raise DataError(f"{path}: expected a list of rows, or an object of such lists")
+    line = 0
+    for part, rows in parts.items():
+        for values in rows:
+            line += 1
+            cells = {str(index): cell for index, cell in enumerate(values)} if isinstance(values, list) else values
+            if not isinstance(cells, dict):
+                yield BadRow(str(path), line, f"expected an object or a list, found {type(values).__name__}")
+            else:
+                yield Row(str(path), line, cells if part is None else {"part": part, **cells})
 
 
 def _csv_rows(path: Path, file: TextIO, delimiter: str) -> Iterator[Row | BadRow]:

@@ -10,7 +10,9 @@ from data.errors import DataError
 _BOUNDS = (-3.0, 3.0)  # of log temperature: from 0.05 to 20
 
 
-def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
+def fit_temperature(
+    logits: NDArray[np.float32], targets: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> float:
     """The temperature that minimises the log loss of a held-out set (Guo et al. 2017, arXiv:1706.04599).
 
     Targets are smoothed by what their number allows to claim (Platt 1999): were all n answers right, the next one would
@@ -20,6 +22,7 @@ def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> 
     Args:
         logits: `(n_examples, n_labels)`, of the very model and precision that will be served.
         targets: `(n_examples,)`, all known.
+        weights: `(n_examples,)`; by default all alike.
 
     Raises:
         DataError: there is no example.
@@ -33,12 +36,18 @@ def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> 
     smoothed[np.arange(n_examples), targets] = 1 - doubt
 
     def log_loss(log_temperature: float) -> float:
-        return float(-(smoothed * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
+        losses = -(smoothed * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1)
+        return float(np.average(losses, weights=weights))
 
     return float(np.exp(minimize_scalar(log_loss, bounds=_BOUNDS, method="bounded").x))
 
 
-def expected_calibration_error(probabilities: NDArray[np.float64], targets: NDArray[np.int64], bins: int = 15) -> float:
+def expected_calibration_error(
+    probabilities: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    weights: NDArray[np.float64] | None = None,
+    bins: int = 15,
+) -> float:
     """Mean gap between confidence and accuracy of the most probable label, over bins of equal mass.
 
     Equal-mass bins (Nguyen & O'Connor 2015, arXiv:1508.05154) hold the same number of examples each, so that no bin is
@@ -47,12 +56,14 @@ def expected_calibration_error(probabilities: NDArray[np.float64], targets: NDAr
     Args:
         probabilities: `(n_examples, n_labels)`.
         targets: `(n_examples,)`, all known; at least one.
+        weights: `(n_examples,)`; by default all alike. The bins still hold the same number of examples.
     """
+    mass = np.ones(len(targets)) if weights is None else weights
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == targets
     order = np.argsort(confidence, kind="stable")
     gaps = [
-        len(part) * abs(confidence[part].mean() - correct[part].mean())
+        abs(float(np.sum(mass[part] * (confidence[part] - correct[part]))))
         for part in np.array_split(order, min(bins, len(order)))
     ]
-    return float(sum(gaps) / len(order))
+    return sum(gaps) / float(mass.sum())

@@ -19,13 +19,21 @@ _RESAMPLES = 1000
 _SEED = 13
 
 
-def evaluate(decisions: Sequence[Decision], examples: Sequence[Example], taxonomy: Taxonomy) -> dict[str, Any]:
+def evaluate(
+    decisions: Sequence[Decision],
+    examples: Sequence[Example],
+    taxonomy: Taxonomy,
+    weights: NDArray[np.float64] | None = None,
+) -> dict[str, Any]:
     """All figures, JSON-ready.
+
+    Args:
+        weights: `(n_examples,)`, of the examples in the stream that they stand for, as `weights_for` gives them.
 
     Returns:
         `n`; `heads`: for each head the figures of the most probable label; `decided`: the same of the label that the
-        policy chose; `routing`: of the actions, where the taxonomy names an owner. A head that no example carries is
-        left out.
+        policy chose; `routing`: of the actions, where the taxonomy names an owner; `weighted`: accuracy and ECE of each
+        head under `weights`, where they are given. A head that no example carries is left out.
     """
     figures: dict[str, Any] = {"n": len(examples), "heads": {}, "decided": {}}
     for head in taxonomy:
@@ -38,6 +46,12 @@ def evaluate(decisions: Sequence[Decision], examples: Sequence[Example], taxonom
         chosen = np.array([head.labels.index(answer.label) for answer in answers])[known]
         figures["heads"][head.name] = head_figures(head, targets[known], probabilities.argmax(axis=1), probabilities)
         figures["decided"][head.name] = head_figures(head, targets[known], chosen, probabilities)
+        if weights is not None:
+            right = probabilities.argmax(axis=1) == targets[known]
+            figures.setdefault("weighted", {})[head.name] = {
+                "accuracy": float(np.average(right, weights=weights[known])),
+                "ece": expected_calibration_error(probabilities, targets[known], weights[known]),
+            }
     if taxonomy.routing:
         figures["routing"] = routing_figures(decisions, examples, taxonomy.routing.owner)
     return figures

@@ -26,4 +26,10 @@ def card(reference: str, figures: Mapping[str, Any], provenance: Mapping[str, An
             f"| {name} | {head['n']} | {head['accuracy']:.3f} | {head['macro_f1']:.3f} "
             f"| {low:.3f} to {high:.3f} | {head['ece']:.3f} | {kappa} |"
         )
+    if "weighted" in figures:
+        shown = ", ".join(
+            f"{name} accuracy {head['accuracy']:.3f}, ECE {head['ece']:.3f}"
+            for name, head in figures["weighted"].items()
+        )
+        lines += ["", f"With the rows weighted to the shares of an unfiltered stream: {shown}."]
     return "\n".join([*lines, "", "All figures: metrics.json. All provenance: manifest.json.", ""])

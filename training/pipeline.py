@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from transformers import set_seed
 
 from data.errors import DataError
@@ -23,6 +24,7 @@ from data.taxonomy import Taxonomy
 from evaluation.calibration import fit_temperature
 from evaluation.metrics import evaluate
 from evaluation.targets import targets_of
+from evaluation.weighting import Shares, weights_for
 from model import bundle as layout
 from model.bundle import Bundle, inherit, seal
 from model.decision import decide
@@ -35,7 +37,7 @@ from model.registry import Registry, check_name
 from model.scores import UNLABELLED, Scores
 from model.tokenizer import PostTokenizer
 from training.card import card
-from training.encoding import to_dataset
+from training.encoding import NoisyDataset, to_dataset
 from training.recipe import Recipe
 from training.run import train
 
@@ -51,6 +53,8 @@ class Job:
     Attributes:
         name: of the bundle.
         sources: the files that the examples were read from.
+        shares: of the labels in the stream that will be served, where the examples have others; the figures are then
+            given weighted to them too.
 
     Raises:
         RegistryError: the name cannot be a bundle's.
@@ -61,6 +65,7 @@ class Job:
     parts: Parts
     recipe: Recipe
     sources: Sequence[Path]
+    shares: Shares | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -69,6 +74,23 @@ class Job:
         """A hash of data, taxonomy and recipe: a run is only ever resumed by its own job."""
         rows = [(part, _row(example)) for part in ("train", "dev") for example in getattr(self.parts, part)]
         return _hash([asdict(self.recipe), self.taxonomy.sha256, rows])[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """What a model is calibrated on and scored on.
+
+    Attributes:
+        shares: as in a `Job`.
+    """
+
+    calibration: Sequence[Example]
+    test: Sequence[Example]
+    shares: Shares | None = None
+
+    def weights(self, examples: Sequence[Example]) -> NDArray[np.float64] | None:
+        """Weights that give the labels their shares in the stream, where these are known."""
+        return None if self.shares is None else weights_for(examples, self.shares)
 
 
 def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
@@ -89,7 +111,7 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
     work = registry.root / _RUNS / f"{job.name}-{job.identity()}"
     outcome = train(
         network,
-        to_dataset(job.parts.train, job.taxonomy, tokenizer),
+        NoisyDataset(job.parts.train, job.taxonomy, tokenizer, job.recipe.noise),
         to_dataset(job.parts.dev, job.taxonomy, tokenizer),
         job.recipe,
         work / "checkpoints",
@@ -98,7 +120,8 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
     )
     model = work / layout.MODEL
     exported = export_onnx(network, model)
-    policy, figures = _calibrate_and_score(model, tokenizer, job.taxonomy, job.parts.calibration, job.parts.test)
+    judges = Judges(job.parts.calibration, job.parts.test, job.shares)
+    policy, figures = _calibrate_and_score(model, tokenizer, job.taxonomy, judges)
     learned = [fingerprint(text) for text in posts_of([*job.parts.train, *job.parts.dev])]
     provenance = {
         "encoder": encoder.name,
@@ -158,7 +181,9 @@ def export_bundle(bundle: Bundle, examples: Sequence[Example], sources: Sequence
     with whole_folder(registry.root / _RUNS) as work:
         model = work / layout.MODEL
         exported = export_onnx(network, model)
-        policy, figures = _calibrate_and_score(model, tokenizer, bundle.taxonomy, halves["calibration"], halves["test"])
+        policy, figures = _calibrate_and_score(
+            model, tokenizer, bundle.taxonomy, Judges(halves["calibration"], halves["test"])
+        )
         provenance = {
             **bundle.manifest.provenance,
             "exported_with": {
@@ -189,29 +214,37 @@ def export_bundle(bundle: Bundle, examples: Sequence[Example], sources: Sequence
         return registry.publish(bundle.manifest.name, fill)
 
 
-def fit_policy(scores: Scores, examples: Sequence[Example], taxonomy: Taxonomy, model_sha256: str) -> Policy:
+def fit_policy(
+    scores: Scores,
+    examples: Sequence[Example],
+    taxonomy: Taxonomy,
+    model_sha256: str,
+    weights: NDArray[np.float64] | None = None,
+) -> Policy:
     """Plain thresholds with one temperature a head; a head that no example carries keeps its logits as they are."""
     temperatures = {}
     for head in taxonomy:
         targets = targets_of(examples, head)
         known = targets != UNLABELLED
         if np.any(known):
-            temperatures[head.name] = fit_temperature(scores.logits[head.name][known], targets[known])
+            temperatures[head.name] = fit_temperature(
+                scores.logits[head.name][known], targets[known], None if weights is None else weights[known]
+            )
     return Policy.plain(taxonomy, model_sha256, temperatures)
 
 
 def _calibrate_and_score(
-    model: Path,
-    tokenizer: PostTokenizer,
-    taxonomy: Taxonomy,
-    calibration: Sequence[Example],
-    test: Sequence[Example],
+    model: Path, tokenizer: PostTokenizer, taxonomy: Taxonomy, judges: Judges
 ) -> tuple[Policy, dict[str, Any]]:
     """Fit the policy on one part and score it on the other, both with the exported graph that will be served."""
     engine = Engine(model, tokenizer, [head.name for head in taxonomy])
     try:
-        policy = fit_policy(engine.score(posts_of(calibration)), calibration, taxonomy, file_sha256(model))
-        return policy, evaluate(decide(engine.score(posts_of(test)), policy), test, taxonomy)
+        scores = engine.score(posts_of(judges.calibration))
+        policy = fit_policy(
+            scores, judges.calibration, taxonomy, file_sha256(model), judges.weights(judges.calibration)
+        )
+        decisions = decide(engine.score(posts_of(judges.test)), policy)
+        return policy, evaluate(decisions, judges.test, taxonomy, judges.weights(judges.test))
     finally:
         engine.close()
 

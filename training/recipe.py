@@ -14,6 +14,7 @@ class Recipe:
         encoder_lr, head_lr: peak learning rates of the pretrained layers and of the fresh ones.
         warmup: share of the steps over which the rates rise; they then fall linearly to zero.
         max_grad_norm: gradients are clipped to this norm.
+        noise: share of the posts that are altered, anew in each epoch.
         max_tokens: length at which a post is cut.
     """
 
@@ -27,6 +28,7 @@ class Recipe:
     max_grad_norm: float = 1.0
     dropout: float = 0.1
     label_smoothing: float = 0.1
+    noise: float = 0.0
     max_tokens: int = 256
     seed: int = 13
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import torch
-from datasets import Dataset
 from safetensors import SafetensorError, safe_open
 from sklearn.metrics import f1_score
 from torch.optim import AdamW, Optimizer
@@ -28,7 +28,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from data.errors import Interrupted
 from model.network import TriageNetwork
 from model.scores import UNLABELLED
-from training.encoding import Collator
+from training.encoding import Collator, NoisyDataset
 from training.progress import ProgressBar
 from training.recipe import Recipe
 
@@ -38,8 +38,8 @@ DEV_SCORE = "macro_f1"
 
 def train(
     network: TriageNetwork,
-    train_set: Dataset,
-    dev_set: Dataset,
+    train_set: NoisyDataset,
+    dev_set: datasets.Dataset,
     recipe: Recipe,
     folder: Path,
     pad_id: int,
@@ -179,7 +179,6 @@ def _arguments(recipe: Recipe, folder: Path) -> TrainingArguments:
         bf16=_bf16_is_fast(),
         use_cpu=not torch.cuda.is_available(),
         train_sampling_strategy="group_by_length",
-        length_column_name="length",
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,  # the best and the last

@@ -12,6 +12,7 @@ from api.commands.shared import BundleOption, ModelsOption, note, print_json, re
 from api.settings import load_settings
 from data.errors import ConfigurationError, DataError, Interrupted
 from data.examples import MAX_BAD_SHARE
+from data.table_writing import output_format
 from data.tables import FORMATS, STDIN, Row, count_rows, table_format
 from model.bundle import Bundle
 
@@ -47,7 +48,7 @@ def classify(
                 raise ConfigurationError("-o needs a file to read from, to be able to resume; or write > FILE")
             if output.exists() and output.samefile(path):
                 raise ConfigurationError(f"{output} is the input; name another file")
-            table_format(output)
+            output_format(output)
     bundle = Bundle.load(registry(settings.models).resolve(settings.model))
     engine = bundle.engine(settings.threads)
     labeller = Labeller(bundle, engine, text, settings.max_characters)

@@ -80,6 +80,14 @@ def read_labelled(files: list[Path], taxonomy: Taxonomy) -> list[Example]:
     return reading.examples
 
 
+def quiet_libraries() -> None:
+    """No bars and warnings of transformers: loading and saving take a second, and a run has a bar of its own."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
 def print_json(plain: Any) -> None:
     """JSON on stdout, as it is: no colours, no wrapping."""
     typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))

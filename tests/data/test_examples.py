@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.errors import DataError
-from data.examples import describe_bad_rows, find_taxonomy, iter_examples, posts_of, read_examples
+from data.examples import describe_bad_rows, find_taxonomy, iter_examples, posts_of, read_examples, to_row
 from data.posts import Example, Post
 from data.tables import BadRow
 from data.taxonomy import Taxonomy
@@ -254,3 +254,19 @@ def test_a_column_whose_name_cannot_be_a_head_is_named(write: Write) -> None:
     path = write("posts.csv", "text,Topic\na,refund\nb,refund\nc,outage\nd,outage\n")
     with pytest.raises(DataError, match=re.escape("columns found: ['Topic']. Rename the columns")):
         find_taxonomy([path], "found")
+
+
+def test_a_row_written_reads_back_as_the_same_example(tmp_path: Path, taxonomy: Taxonomy) -> None:
+    post = Post("late", id="7", channel="chat", time="2026-01-01")
+    examples = [
+        Example(post, {"intent": "refund", "department": None}, group="s1", metadata={"scenario": "s1", "writer": "w"}),
+        Example(Post("again"), {"urgency": "low"}),
+    ]
+    path = tmp_path / "posts.jsonl"
+    path.write_text("".join(json.dumps(to_row(example)) + "\n" for example in examples))
+    found = read_examples([path], taxonomy).examples
+    assert [(example.post, example.labels, example.group) for example in found] == [
+        (example.post, example.labels, example.group) for example in examples
+    ]
+    assert found[0].metadata["writer"] == "w"
+    assert [example.origin for example in found] == [f"{path}:1", f"{path}:2"]

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from data.errors import DataError
 from data.normalise import fingerprint, normalise
 from data.posts import Example, Post
-from data.splitting import Parts, split_by_group, split_into_parts, without_posts
+from data.splitting import (
+    Parts,
+    split_at_random,
+    split_by_group,
+    split_by_time,
+    split_into_parts,
+    without_posts,
+)
 
 SHARES = {"train": 0.7, "dev": 0.1, "calibration": 0.1, "test": 0.1}
 GROUPS = st.none() | st.sampled_from(["a", "b", "c"]) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -116,3 +123,35 @@ def test_groups_that_share_a_text_are_one() -> None:
 def test_posts_that_stand_elsewhere_are_left_out_by_what_the_network_reads() -> None:
     examples = [Example(Post(text), {}) for text in ("a  b", "c", "d")]
     assert without_posts(examples, {fingerprint("a b"), fingerprint("\u200bd")}) == [examples[1]]
+
+
+@given(EXAMPLES, st.integers(0, 5))
+@settings(deadline=None)
+def test_a_random_split_deals_every_post_once_and_keeps_equal_ones_together(examples: list[Example], seed: int) -> None:
+    parts = split_at_random(examples, SHARES, seed)
+    assert Counter(id(example) for part in parts.values() for example in part) == Counter(map(id, examples))
+    sides = [{normalise(example.post.text) for example in part} for part in parts.values()]
+    assert sum(map(len, sides)) == len(set().union(*sides))
+
+
+def timed(*times: str | None) -> list[Example]:
+    return [Example(Post(f"post {index}", time=time), {}, origin=f"a:{index}") for index, time in enumerate(times)]
+
+
+def test_a_split_by_time_cuts_at_the_shares_in_utc() -> None:
+    examples = timed("2026-03-01T00:30:00+02:00", "2026-02-28T23:00:00", "2026-01-01", "2026-03-01T00:00:00Z")
+    parts = split_by_time(examples, {"train": 0.5, "test": 0.5})
+    assert [example.origin for example in parts["train"]] == ["a:2", "a:0"]
+    assert [example.origin for example in parts["test"]] == ["a:1", "a:3"]
+
+
+def test_a_post_that_stands_in_an_earlier_part_is_left_out_of_a_later_one() -> None:
+    old, new = (Example(Post("Still nothing", time=f"2026-01-0{day}"), {}) for day in (1, 2))
+    other = Example(Post("other", time="2026-01-03"), {})
+    assert split_by_time([other, new, old], {"train": 0.34, "test": 0.66}) == {"train": [old], "test": [other]}
+
+
+@pytest.mark.parametrize(("time", "said"), [(None, "a:1: no time"), ("01/02/26", "a:1: time: expected ISO 8601")])
+def test_a_row_whose_time_cannot_be_read_is_named(time: str | None, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        split_by_time(timed("2026-01-01", time), {"train": 0.5, "test": 0.5})

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data.table_writing import parquet_types, table_writer
+from data.errors import DataError
+from data.table_writing import output_format, parquet_types, table_writer
 from data.tables import Row, read_rows
 
 KINDS = ["csv", "tsv", "jsonl", "parquet"]
@@ -108,3 +109,9 @@ def test_no_rows_are_a_valid_file(tmp_path: Path, kind: str) -> None:
 
 def test_only_parquet_has_types(tmp_path: Path) -> None:
     assert parquet_types(written(tmp_path / "posts.csv", [], TEXT_COLUMNS)) == {}
+
+
+def test_json_is_no_format_to_write(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"out\.json: JSON is only read; to write rows, end the name with \.jsonl"):
+        output_format(tmp_path / "out.json")
+    assert output_format(tmp_path / "out.csv") == "csv"

@@ -214,7 +214,7 @@ def test_a_header_with_an_open_quote_is_refused(write: Write) -> None:
 
 @pytest.mark.parametrize("name", ["posts.xlsx", "posts", "posts.csv.gz"])
 def test_another_ending_is_refused_with_those_that_are_known(name: str) -> None:
-    with pytest.raises(DataError, match=r"unknown ending '.*'; expected one of \['.csv', '.jsonl', '.ndjson'"):
+    with pytest.raises(DataError, match=r"unknown ending '.*'; expected one of \['.csv', '.json', '.jsonl', '.ndjson'"):
         table_format(Path(name))
 
 
@@ -241,3 +241,33 @@ def test_standard_input_is_jsonl_of_unknown_length(monkeypatch: pytest.MonkeyPat
 
 def test_rows_are_counted_by_lines(write: Write) -> None:
     assert count_rows(write("posts.jsonl", '{"text": "a"}\n{"text": "b"}\n')) == 2
+
+
+def test_json_is_a_list_of_rows_or_an_object_of_such_lists(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text('[{"text": "one"}, ["two", "x"]]')
+    assert list(read_rows(path)) == [Row(str(path), 1, {"text": "one"}), Row(str(path), 2, {"0": "two", "1": "x"})]
+    path.write_text('{"train": [["a", "x"]], "val": [["b", "y"], 7]}')
+    first, second, bad = read_rows(path)
+    assert first == Row(str(path), 1, {"part": "train", "0": "a", "1": "x"})
+    assert second == Row(str(path), 2, {"part": "val", "0": "b", "1": "y"})
+    assert str(bad) == f"{path}:3: expected an object or a list, found int"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'[{"text": "SECRET"}\n{', "rows.json:2: not JSON"),
+        (b"\xff", "not UTF-8"),
+        (b"7", "expected a list of rows"),
+        (b'{"train": 7}', "expected a list of rows"),
+        (b"{}", "expected a list of rows"),
+        (b"[" * 100_000, "nested too deep"),
+    ],
+)
+def test_json_that_holds_no_rows_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "rows.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=said) as refusal:
+        list(read_rows(path))
+    assert "SECRET" not in str(refusal.value)

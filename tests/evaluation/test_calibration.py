@@ -86,7 +86,7 @@ def test_nothing_to_fit_on_is_refused_with_what_is_missing() -> None:
 def test_the_calibration_error_is_that_of_the_bins_worked_by_hand(
     confidences: list[float], correct: list[bool], bins: int, expected: float
 ) -> None:
-    assert expected_calibration_error(*binary(confidences, correct), bins) == pytest.approx(expected)
+    assert expected_calibration_error(*binary(confidences, correct), bins=bins) == pytest.approx(expected)
 
 
 def test_the_calibration_error_is_of_the_most_probable_of_many_labels() -> None:
@@ -115,3 +115,20 @@ def test_the_order_of_the_posts_does_not_matter_where_no_confidence_is_tied(orde
     probabilities, targets = binary(np.linspace(0.5, 1, 20).tolist(), [index % 3 > 0 for index in range(20)])
     before = expected_calibration_error(probabilities, targets)
     assert expected_calibration_error(probabilities[order], targets[order]) == pytest.approx(before)
+
+
+def test_a_weight_of_two_counts_as_the_example_twice() -> None:
+    logits, targets = drawn(300, 2.0)
+    weights = 1.0 + (np.arange(300) % 3 == 0)
+    twice = np.repeat(np.arange(300), weights.astype(int))
+    fitted = fit_temperature(logits, targets, weights)
+    assert fitted == pytest.approx(fit_temperature(logits[twice], targets[twice]), rel=1e-2)
+
+
+def test_weights_move_the_error_to_the_examples_that_count() -> None:
+    probabilities, targets = binary([0.9] * 30, [True] * 15 + [False] * 15)
+    right, wrong = np.r_[np.ones(15), np.full(15, 1e-9)], np.r_[np.full(15, 1e-9), np.ones(15)]
+    assert expected_calibration_error(probabilities, targets, right) == pytest.approx(0.1, abs=1e-6)
+    assert expected_calibration_error(probabilities, targets, wrong) == pytest.approx(0.9, abs=1e-6)
+    alike = expected_calibration_error(probabilities, targets, np.full(30, 7.0))
+    assert alike == pytest.approx(expected_calibration_error(probabilities, targets))

@@ -7,7 +7,7 @@ from data.posts import Example, Post
 from data.taxonomy import Taxonomy
 from model.bundle import Bundle
 from model.scores import UNLABELLED
-from training.encoding import Collator, to_dataset
+from training.encoding import Collator, NoisyDataset, to_dataset
 
 
 def test_a_dataset_has_the_ids_lengths_and_targets_of_each_post(
@@ -60,3 +60,29 @@ def test_a_batch_is_padded_to_its_longest_post_and_the_padding_is_masked() -> No
         "labels": [[0, 1], [UNLABELLED, 0], [1, UNLABELLED]],
     }
     assert {values.dtype for values in batch.values()} == {torch.int64}
+
+
+def test_without_noise_the_rows_are_those_of_the_dataset(
+    bundle: Bundle, taxonomy: Taxonomy, examples: list[Example]
+) -> None:
+    plain = to_dataset(examples, taxonomy, bundle.tokenizer())
+    noisy = NoisyDataset(examples, taxonomy, bundle.tokenizer(), share=0.0)
+    assert [noisy[index] for index in range(len(noisy))] == [
+        {"input_ids": row["input_ids"], "labels": row["labels"]} for row in plain
+    ]
+
+
+def test_noise_alters_its_share_of_the_reads_anew_each_time_and_by_the_seed(
+    bundle: Bundle, taxonomy: Taxonomy, examples: list[Example]
+) -> None:
+    noisy = NoisyDataset(examples, taxonomy, bundle.tokenizer(), share=0.5)
+
+    def read(seed: int) -> list[list[list[int]]]:
+        torch.manual_seed(seed)
+        return [[noisy[index]["input_ids"] for index in range(len(noisy))] for _ in range(2)]
+
+    plain = [row["input_ids"] for row in to_dataset(examples, taxonomy, bundle.tokenizer())]
+    first, second = read(1)
+    assert 0.25 < sum(one != other for one, other in zip(first, plain, strict=True)) / len(plain) < 0.75
+    assert first != second
+    assert read(1) == [first, second] != read(2)

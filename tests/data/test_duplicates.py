@@ -1,0 +1,60 @@
+import random
+
+import pytest
+
+from data.duplicates import JUDGED_WORDS, exact_duplicates, near_duplicates
+from data.examples import posts_of
+from data.starter_corpus import read_starter
+
+POST = "the parcel was left in the rain again and nobody rang the bell at all"
+
+
+def test_posts_equal_but_for_case_white_space_and_entities_are_exact_duplicates() -> None:
+    texts = ["Fish &amp; chips", "other", "fish  & CHIPS", "other ", "third"]
+    assert exact_duplicates(texts) == [[0, 2], [1, 3]]
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        POST,
+        f"@SkyHop {POST} #fail",
+        POST.upper() + "!!",
+        POST.replace("rain", "wind"),
+        POST.replace("nobody", "nobdy"),
+        "hi " + POST,
+    ],
+)
+def test_a_copy_with_a_word_or_marks_changed_is_found(copy: str) -> None:
+    assert near_duplicates(["something else that is long enough to judge", POST, copy]) == [(1, 2)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "the parcel was left with a neighbour and the driver rang twice, thank you very much",
+        "nobody rang",
+        "the bell in the rain: why was it that the parcel at the door rang and nobody left at all",
+    ],
+)
+def test_another_post_on_the_same_matter_is_no_copy(other: str) -> None:
+    assert near_duplicates([POST, other]) == []
+
+
+def test_short_posts_are_not_judged() -> None:
+    short = " ".join(["done"] * (JUDGED_WORDS - 1))
+    assert near_duplicates([short, short]) == []
+
+
+def test_a_post_of_twelve_words_is_known_again_when_one_of_them_is_changed() -> None:
+    generator = random.Random(13)  # noqa: S311  # nothing secret
+    longer = [text for text in posts_of(read_starter())[:1500] if 12 <= len(text.split()) <= 30]
+    vocabulary = " ".join(longer).split()
+    edited = []
+    for text in longer:
+        words = text.split()
+        words[generator.randrange(len(words))] = generator.choice(vocabulary)
+        edited.append(" ".join(words))
+    found = set(near_duplicates([*longer, *edited]))
+    known = sum((index, index + len(longer)) in found for index in range(len(longer)))
+    assert known > 0.97 * len(longer)

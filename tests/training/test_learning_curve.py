@@ -1,0 +1,42 @@
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from data.posts import Example
+from data.splitting import Parts
+from data.taxonomy import Taxonomy
+from model.registry import Registry
+from training.learning_curve import draw, learning_curve, subset
+from training.pipeline import Job
+from training.recipe import Recipe
+
+
+def test_a_smaller_subset_lies_within_a_larger_and_no_group_is_torn(examples: list[Example]) -> None:
+    paired = [replace(example, group=f"g{index // 2}") for index, example in enumerate(examples)]
+    small, large = ({id(example) for example in subset(paired, size)} for size in (15, 40))
+    assert small < large
+    groups = [example.group for example in paired if id(example) in small]
+    assert all(groups.count(group) == 2 for group in groups)
+    assert subset(paired, 1000) == paired
+
+
+def test_a_curve_has_a_point_a_size_is_resumed_and_drawn(
+    tmp_path: Path, taxonomy: Taxonomy, parts: Parts, recipe: Recipe
+) -> None:
+    source = tmp_path / "posts.jsonl"
+    source.write_text("{}\n")
+    job = Job("toy", taxonomy, parts, replace(recipe, epochs=1), [source])
+    work = Registry(tmp_path / "work")
+    points = learning_curve(job, [15, 9999], work)
+    assert [point.posts for point in points] == [len(subset(parts.train, 15)), 30]
+    assert all(0 <= point.heads["intent"]["macro_f1"] <= 1 for point in points)
+    made = work.references()
+    assert len(made) == 2
+    assert learning_curve(job, [15], work) == points
+    assert work.references() == made  # nothing was trained twice
+    picture = tmp_path / "curve.svg"
+    draw(points, picture)
+    text = picture.read_text()
+    assert ET.fromstring(text).tag.endswith("svg")  # noqa: S314  # our own file
+    draw(points, picture)
+    assert picture.read_text() == text

@@ -1,0 +1,83 @@
+"""Does more data help: the same recipe on growing parts of the train part, scored on the same test part."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from data.files import whole_file
+from data.posts import Example
+from data.splitting import split_by_group
+from model.bundle import Bundle
+from model.registry import Registry
+from training.pipeline import Job, train_bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One training.
+
+    Attributes:
+        posts: that taught it.
+        heads: figures of the test part by head, as `evaluate` gives them.
+    """
+
+    posts: int
+    heads: dict[str, dict[str, Any]]
+
+
+def learning_curve(job: Job, sizes: Sequence[int], work: Registry) -> list[Point]:
+    """Train on parts of about `sizes` posts and on the whole train part, each part within the next.
+
+    Each training is a bundle in `work`, which must be empty or of an interrupted run of the same job: what is done
+    there already is not done again.
+
+    Raises:
+        EncoderError, ExportError, Interrupted: as `train_bundle`.
+    """
+    points = []
+    for size in (*sorted(size for size in sizes if size < len(job.parts.train)), len(job.parts.train)):
+        some = replace(job, parts=replace(job.parts, train=subset(job.parts.train, size)))
+        some = replace(some, name=f"{size}-{some.identity()}")
+        done = [reference for reference in work.references() if reference.startswith(f"{some.name}@")]
+        folder = work.resolve(done[0]) if done else train_bundle(some, work, resume=True)
+        points.append(Point(len(some.parts.train), Bundle.load(folder).metrics()["heads"]))
+    return points
+
+
+def subset(examples: Sequence[Example], size: int) -> list[Example]:
+    """About `size` examples, in whole groups; that of a smaller size lies within that of a larger."""
+    share = min(size / len(examples), 1.0)
+    return split_by_group(examples, {"kept": share, "rest": 1 - share}, seed=0)["kept"]
+
+
+def draw(points: Sequence[Point], path: Path) -> None:
+    """Draw macro F1 of each head, and quadratic kappa of ordinal ones, over the number of posts, as SVG."""
+    mpl.rcParams["svg.hashsalt"] = "triage"  # or the ids in the file would differ from run to run
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    posts = [point.posts for point in points]
+    for name, last in points[-1].heads.items():
+        scores = [point.heads[name]["macro_f1"] for point in points]
+        lows, highs = zip(*(point.heads[name]["macro_f1_ci95"] for point in points), strict=True)
+        [line] = axes.plot(posts, scores, marker="o", label=f"{name}, macro F1")
+        axes.fill_between(posts, lows, highs, color=line.get_color(), alpha=0.12)
+        if "qwk" in last:
+            kappas = [point.heads[name]["qwk"] for point in points]
+            axes.plot(
+                posts, kappas, marker="s", linestyle="--", color=line.get_color(), label=f"{name}, quadratic kappa"
+            )
+    axes.set_xscale("log")
+    axes.set_xticks(posts, [f"{count:,}" for count in posts])
+    axes.minorticks_off()
+    axes.set_xlabel("posts that teach")
+    axes.set_ylabel("on the test part")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    FigureCanvasSVG(figure)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
