@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -14,16 +13,18 @@ from data.normalise import normalise
 from data.posts import Example
 from data.taxonomy import Taxonomy
 
+SHOWN_COPIES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Something to mend.
 
     Attributes:
-        kind: `duplicate`, `near_duplicate`, `conflict` (equal posts, other labels), `leak`, `near_leak` (in two parts),
-            `giveaway`.
-        where: `FILE:LINE` of the posts; empty for a giveaway.
-        message: without the text of a post.
+        kind: `leak` (equal posts in two parts), `conflict` (equal posts with other labels), `duplicate`, `near_leak`,
+            `near_duplicate`, `giveaway`.
+        where: `FILE:LINE` of the first `SHOWN_COPIES` posts; empty for a giveaway.
+        message: without the text of a post, but for the words of a giveaway, which stand in many.
     """
 
     kind: str
@@ -71,23 +72,37 @@ def check(
 
 def _copies(examples: Sequence[Example], part_of: Sequence[str]) -> list[Fault]:
     texts = posts_of(examples)
-    equal = {pair for group in exact_duplicates(texts) for pair in combinations(group, 2)}
-    faults = []
-    for one, other in sorted(equal | set(near_duplicates(texts))):
-        first, second = examples[one], examples[other]
-        near = (one, other) not in equal
-        if near and first.metadata.get("pair") is not None and first.metadata["pair"] == second.metadata.get("pair"):
-            continue
-        where = (first.origin or f"row {one + 1}", second.origin or f"row {other + 1}")
-        prefix = "near_" if near else ""
-        said = "nearly equal" if near else "equal"
-        if part_of[one] != part_of[other]:
-            faults.append(Fault(f"{prefix}leak", where, f"{said} posts in {part_of[one]} and {part_of[other]}"))
-        elif not near and first.labels != second.labels:
-            faults.append(Fault("conflict", where, f"equal posts, {_difference(first, second)}"))
-        else:
-            faults.append(Fault(f"{prefix}duplicate", where, f"{said} posts"))
+    groups = exact_duplicates(texts)
+    faults = [_of_equal(group, examples, part_of) for group in groups]
+    again = {index for group in groups for index in group[1:]}
+    once = [index for index in range(len(texts)) if index not in again]
+    for one, other in near_duplicates([texts[index] for index in once]):
+        pair = [once[one], once[other]]
+        tied, second = (examples[index].metadata.get("pair") for index in pair)
+        if tied is None or tied != second:
+            kind = "near_leak" if _parts(pair, part_of) else "near_duplicate"
+            faults.append(Fault(kind, _where(pair, examples), f"nearly equal posts{_parts(pair, part_of)}"))
     return faults
+
+
+def _of_equal(group: Sequence[int], examples: Sequence[Example], part_of: Sequence[str]) -> Fault:
+    """One fault, its gravest kind, for all copies of a post."""
+    said = f"{len(group)} equal posts{_parts(group, part_of)}"
+    different = [examples[index] for index in group if examples[index].labels != examples[group[0]].labels]
+    if different:
+        said += f", {_difference(examples[group[0]], different[0])}"
+    kind = "leak" if _parts(group, part_of) else "conflict" if different else "duplicate"
+    return Fault(kind, _where(group, examples), said)
+
+
+def _parts(indices: Sequence[int], part_of: Sequence[str]) -> str:
+    """The parts that posts stand in, if they are more than one."""
+    names = sorted({part_of[index] for index in indices})
+    return f" in {' and '.join(names)}" if len(names) > 1 else ""
+
+
+def _where(indices: Sequence[int], examples: Sequence[Example]) -> tuple[str, ...]:
+    return tuple(examples[index].origin or f"row {index + 1}" for index in indices[:SHOWN_COPIES])
 
 
 def _difference(first: Example, second: Example) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from data.errors import DataError
 from data.normalise import normalise
 from data.posts import POST_FIELDS, Example, Post
-from data.tables import BadRow, Row, read_rows
-from data.taxonomy import HEAD_NAME, NO_LABEL, Taxonomy
+from data.tables import PART, BadRow, Row, read_rows
+from data.taxonomy import HEAD_NAME, NO_LABEL, RESERVED_NAMES, Taxonomy
 
 # The first of these columns that a row has names what a split must not tear apart.
 GROUP_FIELDS = ("group", "scenario", "thread")
@@ -92,12 +92,12 @@ def find_taxonomy(paths: Sequence[Path], name: str) -> Taxonomy:
             if isinstance(row, BadRow):
                 continue
             for column, value in row.values.items():
-                if column in POST_FIELDS or column in GROUP_FIELDS:
+                if column in RESERVED_NAMES or column == PART:
                     continue
                 if value is None or value == NO_LABEL:
                     optional.add(column)
                 elif isinstance(value, str) and value.strip():
-                    values[column][value] += 1
+                    values[column][value.strip()] += 1
     heads = [
         {"name": column, "optional": column in optional, "labels": sorted(counts)}
         for column, counts in values.items()
@@ -138,20 +138,9 @@ def _example(row: Row, taxonomy: Taxonomy) -> Example | BadRow:
         return row.bad(f"expected a text, found {found}", "text")
     if not normalise(text):
         return row.bad("the text is empty", "text")
-    labels: dict[str, str | None] = {}
-    for head in taxonomy:
-        if head.name not in row.values:
-            continue
-        value = row.values[head.name]
-        if value is None or value == NO_LABEL:
-            if head.optional:
-                labels[head.name] = None
-        elif value == "":
-            continue
-        elif value in head.labels:
-            labels[head.name] = value
-        else:
-            return row.bad(f"{_brief(value)} is not a label of this head", head.name)
+    labels = _labels(row, taxonomy)
+    if isinstance(labels, BadRow):
+        return labels
     if not labels:
         return row.bad(f"no label of any head {[head.name for head in taxonomy]}")
     rest = {name: _text(value) for name, value in row.values.items() if name not in labels and name != "text"}
@@ -162,6 +151,26 @@ def _example(row: Row, taxonomy: Taxonomy) -> Example | BadRow:
         metadata={name: value for name, value in rest.items() if name not in POST_FIELDS and value},
         origin=f"{row.source}:{row.line}",
     )
+
+
+def _labels(row: Row, taxonomy: Taxonomy) -> dict[str, str | None] | BadRow:
+    labels: dict[str, str | None] = {}
+    for head in taxonomy:
+        if head.name not in row.values:
+            continue
+        value = row.values[head.name]
+        if isinstance(value, str):
+            value = value.strip()
+        if value is None or value == NO_LABEL:
+            if head.optional:
+                labels[head.name] = None
+        elif value == "":
+            continue
+        elif value in head.labels:
+            labels[head.name] = value
+        else:
+            return row.bad(f"{_brief(value)} is not a label of this head", head.name)
+    return labels
 
 
 def _text(value: Any) -> str:

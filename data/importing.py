@@ -1,5 +1,6 @@
 """Labelled history brought into the form that training reads: columns to heads, values renamed, bad rows named."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +10,13 @@ from typing import Any
 from data.errors import DataError
 from data.files import whole_file
 from data.normalise import normalise
-from data.posts import POST_FIELDS
 from data.table_writing import table_writer
 from data.tables import BadRow, Row, read_rows
-from data.taxonomy import HEAD_NAME, NO_LABEL
+from data.taxonomy import HEAD_NAME, NO_LABEL, RESERVED_NAMES
 
-SHOWN_BAD_ROWS = 1000
+KEPT_BAD_ROWS = 1000
+MAX_LABELS = 500
+"""More different values than this are no labels; most likely a column of texts was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,10 @@ class Mapper:
     def __post_init__(self) -> None:
         if not self.labels:
             raise DataError("no head was named; name at least one: --label HEAD=COLUMN")
-        odd = [head for head in self.labels if not HEAD_NAME.fullmatch(head) or head in POST_FIELDS]
+        odd = [head for head in self.labels if not HEAD_NAME.fullmatch(head) or head in RESERVED_NAMES]
         if odd:
-            raise DataError(f"{odd} cannot be names of heads: lower-case letters, digits and _, and not {POST_FIELDS}")
+            taken = sorted(RESERVED_NAMES)
+            raise DataError(f"{odd} cannot be names of heads: lower-case letters, digits and _, and none of {taken}")
         unknown = sorted(set(self.renamed) - set(self.labels))
         if unknown:
             raise DataError(f"--rename names the heads {unknown}; the heads are {sorted(self.labels)}")
@@ -52,30 +55,49 @@ class Mapper:
 
     def apply(self, row: Row) -> dict[str, Any] | BadRow:
         """The row as training reads it, or why it cannot be used."""
-        missing = [column for column in (self.text, *self.labels.values()) if column not in row.values]
+        missing = [column for column in self._sources() if column not in row.values]
         if missing:
-            return row.bad(f"no such column; the row has {sorted(row.values)[:20]}", missing[0])
+            return row.bad("no such column", missing[0])
         text = row.values[self.text]
         if not isinstance(text, str):
             return row.bad(f"expected a text, found {type(text).__name__}", self.text)
         if not normalise(text):
             return row.bad("the text is empty", self.text)
-        labels: dict[str, str | None] = {}
+        odd = [column for column in self.labels.values() if isinstance(row.values[column], list | dict)]
+        if odd:
+            return row.bad(f"expected a label, found {type(row.values[odd[0]]).__name__}", odd[0])
+        labels = self._labels(row)
+        if not labels:
+            return row.bad("no label of any head", next(iter(self.labels.values())))
+        fields = {name: row.values[column] for name, column in self.fields.items()}
+        named = {name: value for name, value in fields.items() if value not in (None, "")}
+        return {"text": text, **labels, **named, **self._others(row)}
+
+    def _labels(self, row: Row) -> dict[str, str | None]:
+        """The known labels by head."""
+        labels = {}
         for head, column in self.labels.items():
             value = row.values[column]
-            if value is not None and not isinstance(value, str | int | float | bool):
-                return row.bad(f"expected a label, found {type(value).__name__}", column)
+            if isinstance(value, float) and math.isnan(value):
+                continue  # how Parquet files often write an empty cell
             label = NO_LABEL if value is None else str(value).strip()
             label = self.renamed.get(head, {}).get(label, label)
             if label:
                 labels[head] = None if label == NO_LABEL else label
-        if not labels:
-            return row.bad("no label of any head", next(iter(self.labels.values())))
-        fields = {name: row.values[column] for name, column in self.fields.items() if row.values.get(column)}
-        used = set(self._sources())
-        taken = {"text", *self.labels, *self.fields}
-        rest = {f"{name}_" if name in taken else name: value for name, value in row.values.items() if name not in used}
-        return {"text": text, **labels, **fields, **rest}
+        return labels
+
+    def _others(self, row: Row) -> dict[str, Any]:
+        """The columns that nothing was asked of, under their own names, or a free one where that is taken."""
+        used, names = set(self._sources()), {"text", *self.labels, *self.fields}
+        others = {}
+        for name, value in row.values.items():
+            if name not in used:
+                free = name
+                while free in names:
+                    free += "_"
+                names.add(free)
+                others[free] = value
+        return others
 
     def _sources(self) -> Iterator[str]:
         yield self.text
@@ -89,13 +111,29 @@ class ImportReport:
 
     Attributes:
         labels: how often each label was met, by head; `None` is no label.
-        bad: the first `SHOWN_BAD_ROWS` of the rows that were left out.
+        bad: the first `KEPT_BAD_ROWS` of the rows that were left out.
     """
 
     kept: int = 0
     dropped: int = 0
     labels: dict[str, Counter[str | None]] = field(default_factory=dict)
     bad: list[BadRow] = field(default_factory=list)
+
+    def count(self, source: Path, values: Mapping[str, Any]) -> None:
+        """Count the labels of a row that is kept.
+
+        Raises:
+            DataError: a head has so many that its column cannot hold labels.
+        """
+        self.kept += 1
+        for head, counts in self.labels.items():
+            if head in values:
+                counts[values[head]] += 1
+            if len(counts) > MAX_LABELS:
+                raise DataError(
+                    f"{source}: {head} has more than {MAX_LABELS} different labels; it seems that its column holds "
+                    f"something else: name another with --label {head}=COLUMN"
+                )
 
 
 def import_rows(sources: Sequence[Path], mapper: Mapper, target: Path) -> ImportReport:
@@ -113,13 +151,10 @@ def import_rows(sources: Sequence[Path], mapper: Mapper, target: Path) -> Import
                 values = row if isinstance(row, BadRow) else mapper.apply(row)
                 if isinstance(values, BadRow):
                     report.dropped += 1
-                    report.bad += [values] if len(report.bad) < SHOWN_BAD_ROWS else []
+                    report.bad += [values] if len(report.bad) < KEPT_BAD_ROWS else []
                     continue
                 writer.write(values)
-                report.kept += 1
-                for head, counts in report.labels.items():
-                    if head in values:
-                        counts[values[head]] += 1
+                report.count(source, values)
         if not report.kept:
             first = f"; the first: {report.bad[0]}" if report.bad else ""
             raise DataError(f"{', '.join(map(str, sources))}: none of {report.dropped} rows can be used{first}")

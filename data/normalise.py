@@ -55,9 +55,14 @@ def normalise(text: str) -> str:
     return " ".join(text.split())
 
 
+def same_text(text: str) -> str:
+    """What two posts share that are one and the same: the normalised text, whatever its case."""
+    return normalise(text).lower()
+
+
 def fingerprint(text: str) -> str:
-    """A hash that recognises a post again by what the network reads of it, without keeping the text."""
-    return hashlib.sha256(normalise(text).encode()).hexdigest()[:32]
+    """A hash of `same_text`, which recognises a post again without keeping its text."""
+    return hashlib.sha256(same_text(text).encode()).hexdigest()[:32]
 
 
 def _visible(character: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from data.errors import DataError
 from data.examples import posts_of
-from data.normalise import fingerprint, normalise
+from data.normalise import fingerprint, same_text
 from data.posts import Example
 
 
@@ -30,7 +30,9 @@ class Parts:
             raise DataError(f"too few groups of examples: nothing fell into {empty}; add data or name fewer groups")
 
 
-def split_by_group(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> dict[str, list[Example]]:
+def split_by_group(
+    examples: Sequence[Example], shares: Mapping[str, float], seed: int | str
+) -> dict[str, list[Example]]:
     """Deal whole groups out to named parts.
 
     A group's part depends on its name and the seed alone: adding data moves no example from one part to another, unless
@@ -39,13 +41,14 @@ def split_by_group(examples: Sequence[Example], shares: Mapping[str, float], see
 
     Args:
         shares: share of the groups by name of the part, summing to 1.
+        seed: parts that are split again need another one, or each group falls where it fell before.
     """
     return _deal(examples, _joined_groups(examples), shares, seed)
 
 
 def split_at_random(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> dict[str, list[Example]]:
-    """Deal single posts out to named parts, whatever their groups; posts of equal normalised text stay together."""
-    return _deal(examples, [normalise(text) for text in posts_of(examples)], shares, seed)
+    """Deal single posts out to named parts, whatever their groups; equal posts stay together."""
+    return _deal(examples, [same_text(text) for text in posts_of(examples)], shares, seed)
 
 
 def split_by_time(examples: Sequence[Example], shares: Mapping[str, float]) -> dict[str, list[Example]]:
@@ -80,11 +83,12 @@ def split_into_parts(examples: Sequence[Example], seed: int) -> Parts:
     Raises:
         DataError: there are so few groups that a part is empty.
     """
-    return Parts(**split_by_group(examples, {"train": 0.7, "dev": 0.1, "calibration": 0.1, "test": 0.1}, seed))
+    shares = {"train": 0.7, "dev": 0.1, "calibration": 0.1, "test": 0.1}
+    return Parts(**split_by_group(examples, shares, f"train {seed}"))
 
 
 def _deal(
-    examples: Sequence[Example], groups: Sequence[str], shares: Mapping[str, float], seed: int
+    examples: Sequence[Example], groups: Sequence[str], shares: Mapping[str, float], seed: int | str
 ) -> dict[str, list[Example]]:
     parts: dict[str, list[Example]] = {name: [] for name in shares}
     for example, group in zip(examples, groups, strict=True):
@@ -115,7 +119,7 @@ def _joined_groups(examples: Sequence[Example]) -> list[str]:
 
     names = []
     for example in examples:
-        text = "text:" + normalise(example.post.text)
+        text = "text:" + same_text(example.post.text)
         group = f"group:{example.group}" if example.group else text
         first, second = sorted((find(text), find(group)))  # "group:" comes first, so that a lone group keeps its name
         leader[second] = first
@@ -133,7 +137,7 @@ def _part_at(draw: float, shares: Mapping[str, float]) -> str:
     return last  # also where the shares do not quite sum to 1
 
 
-def _draw(name: str, seed: int) -> float:
+def _draw(name: str, seed: int | str) -> float:
     """A number in [0, 1), uniform over names."""
     digest = hashlib.sha256(f"{seed}\0{name}".encode(errors="surrogatepass")).digest()
     return int.from_bytes(digest[:8]) / 2**64

@@ -57,13 +57,21 @@ def known_giveaways() -> dict[str, str]:
 def read_readings(examples: Sequence[Example]) -> list[tuple[Labels, Labels]]:
     """The labels that the writer and the blind second reader gave to each post, before they were settled.
 
-    `readings.jsonl` holds the posts on which the two differed, those among them that were dropped since included; on
-    every other post both gave the labels that it has.
+    `readings.jsonl` has a row for each post that was read twice, by its fingerprint: with the labels of both where they
+    differed (posts that were dropped since among them), without where both gave the labels that the post has. A post
+    without a row was not read.
+
+    Raises:
+        DataError: a row cannot be read.
     """
-    differing: dict[str, tuple[Labels, Labels]] = {}
+    labels = {fingerprint(example.post.text): example.labels for example in examples}
+    readings: list[tuple[Labels, Labels]] = []
     for row in read_rows(STARTER / "readings.jsonl"):
         if isinstance(row, BadRow):
             raise DataError(str(row))
-        differing[row.values["post"]] = (row.values["writer"], row.values["reader"])
-    agreed = [example for example in examples if fingerprint(example.post.text) not in differing]
-    return [*differing.values(), *((example.labels, example.labels) for example in agreed)]
+        agreed = labels.get(row.values["post"])
+        if "reader" in row.values:
+            readings.append((row.values["writer"], row.values["reader"]))
+        elif agreed is not None:
+            readings.append((agreed, agreed))
+    return readings

@@ -22,6 +22,8 @@ FORMATS = {
     ".parquet": "parquet",
 }
 STDIN = Path("-")
+PART = "part"
+"""The column that names the list of a JSON file in which a row stood."""
 
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")  # how undecodable bytes arrive under errors="surrogateescape"
 _PARQUET_BATCH = 1024
@@ -162,7 +164,8 @@ def _json_rows(path: Path, file: BinaryIO) -> Iterator[Row | BadRow]:
     except UnicodeDecodeError:
         raise DataError(f"{path}: not UTF-8; save the file as UTF-8") from None
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}") from None
+        lines = "; with one object a line, end its name with .jsonl" if error.msg == "Extra data" else ""
+        raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}{lines}") from None
     except (RecursionError, ValueError):
         raise DataError(f"{path}: not JSON that can be held: nested too deep, or a number too long") from None
     parts = content if isinstance(content, dict) else {None: content}
@@ -176,7 +179,7 @@ def _json_rows(path: Path, file: BinaryIO) -> Iterator[Row | BadRow]:
             if not isinstance(cells, dict):
                 yield BadRow(str(path), line, f"expected an object or a list, found {type(values).__name__}")
             else:
-                yield Row(str(path), line, cells if part is None else {"part": part, **cells})
+                yield Row(str(path), line, cells if part is None else {PART: part, **cells})
 
 
 def _csv_rows(path: Path, file: TextIO, delimiter: str) -> Iterator[Row | BadRow]:

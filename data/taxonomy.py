@@ -21,7 +21,7 @@ Kind = Literal["nominal", "ordinal"]
 HEAD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 NO_LABEL = "null"
 """How a file without types says that no label of an optional head applies."""
-_RESERVED = frozenset(
+RESERVED_NAMES = frozenset(
     {*POST_FIELDS, "group", "scenario", "embedding", "triage", "action", "routed_to", "reasons", "error", "truncated"}
 )
 
@@ -223,7 +223,7 @@ def _head_problems(head: Any, path: _Path, seen: dict[str, list[str]]) -> Iterat
     if not isinstance(name, str) or not HEAD_NAME.fullmatch(name):
         yield (*path, "name"), f"head name {name!r}: expected lower-case letters, digits and _, starting with a letter"
         name = f"head {path[-1]}"
-    elif name in _RESERVED:
+    elif name in RESERVED_NAMES:
         yield (*path, "name"), f"head name {name!r} is reserved for a field of the post; choose another"
     elif name in seen:
         yield (*path, "name"), f"two heads are named {name!r}"

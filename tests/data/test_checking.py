@@ -53,7 +53,14 @@ def test_two_sides_of_a_pair_may_be_alike_but_not_equal(taxonomy: Taxonomy) -> N
 
 def test_a_conflict_says_which_labels_and_not_the_text(taxonomy: Taxonomy) -> None:
     [fault] = check({"a": [post(LONG, 1), post(LONG, 2, "outage")]}, taxonomy).faults
-    assert fault.message == "equal posts, intent: refund and outage"
+    assert fault.message == "2 equal posts, intent: refund and outage"
+
+
+def test_a_post_that_stands_a_thousand_times_is_one_fault(taxonomy: Taxonomy) -> None:
+    many = [post("thanks", line) for line in range(1, 1001)]
+    [fault] = check({"a": many[:900], "b": many[900:]}, taxonomy, {"thanks": "is not what this test is about"}).faults
+    assert (fault.kind, fault.message) == ("leak", "1000 equal posts in a and b")
+    assert fault.where == tuple(f"posts.jsonl:{line}" for line in range(1, 6))
 
 
 def test_a_giveaway_is_a_fault_unless_it_is_known(taxonomy: Taxonomy) -> None:

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from data.duplicates import JUDGED_WORDS, exact_duplicates, near_duplicates
+from data.duplicates import JUDGED_WORDS, MAX_COPIES, exact_duplicates, near_duplicates
 from data.examples import posts_of
 from data.starter_corpus import read_starter
 
@@ -58,3 +58,10 @@ def test_a_post_of_twelve_words_is_known_again_when_one_of_them_is_changed() -> 
     found = set(near_duplicates([*longer, *edited]))
     known = sum((index, index + len(longer)) in found for index in range(len(longer)))
     assert known > 0.97 * len(longer)
+
+
+def test_many_near_copies_of_one_post_are_each_paired_with_some_of_the_first() -> None:
+    texts = [f"{POST} number {index}" for index in range(200)]
+    pairs = near_duplicates(texts)
+    assert {other for _, other in pairs} == set(range(1, 200))
+    assert len(pairs) < 200 * (MAX_COPIES + 1)

@@ -98,6 +98,7 @@ def test_nothing_is_written_where_no_row_can_be_used(tmp_path: Path) -> None:
         (("text", {}), "no head was named"),
         (("text", {"In tent": "kind"}), "cannot be names of heads"),
         (("text", {"text": "kind"}), "cannot be names of heads"),
+        (("text", {"action": "kind"}), "cannot be names of heads"),
         (("text", {"intent": "text"}), "asked for twice"),
         (("text", {"intent": "kind"}, {"owner": {"a": "b"}}), "--rename names the heads"),
     ],
@@ -122,3 +123,24 @@ def test_what_was_imported_is_what_training_reads(tmp_path: Path) -> None:
         ({"intent": "order"}, "7"),
         ({"intent": None}, "8"),
     ]
+
+
+def test_a_column_of_texts_is_not_taken_for_labels(tmp_path: Path) -> None:
+    lines = [f"{SECRET} {index},x" for index in range(600)]
+    source = written(tmp_path, "a.csv", "\n".join(["body,kind", *lines]))
+    with pytest.raises(DataError, match="intent has more than 500 different labels") as refusal:
+        import_rows([source], Mapper("kind", {"intent": "body"}), tmp_path / "out.jsonl")
+    assert SECRET not in str(refusal.value)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_field_that_is_no_column_is_a_fault_and_zero_is_a_value(tmp_path: Path) -> None:
+    source = written(tmp_path, "a.jsonl", '{"text": "a", "kind": "x", "case": 0}\n{"text": "b", "kind": "x"}\n')
+    report, rows = imported(source, Mapper("text", {"intent": "kind"}, fields={"group": "case"}))
+    assert rows == [{"text": "a", "intent": "x", "group": 0}]
+    assert str(report.bad[0]).endswith(":2: case: no such column")
+
+
+def test_a_number_that_is_none_is_an_unknown_label(tmp_path: Path) -> None:
+    source = written(tmp_path, "a.jsonl", '{"text": "a", "kind": NaN, "other": "y"}\n')
+    assert imported(source, Mapper("text", {"intent": "kind", "owner": "other"}))[1] == [{"text": "a", "owner": "y"}]
