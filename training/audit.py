@@ -46,19 +46,42 @@ class Suspect:
     probability: float
 
 
-def suspected_errors(examples: Sequence[Example], taxonomy: Taxonomy, encoder: str = DEFAULT_ENCODER) -> list[Suspect]:
-    """Labels that confident learning (Northcutt et al. 2021, arXiv:1911.00068) takes for wrong, most suspect first.
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit gives.
+
+    Attributes:
+        suspects: most suspect first.
+        passed_over: labels by head that stand in too few groups to be judged.
+    """
+
+    suspects: list[Suspect]
+    passed_over: dict[str, list[str]]
+
+
+def audit(examples: Sequence[Example], taxonomy: Taxonomy, encoder: str = DEFAULT_ENCODER) -> Audit:
+    """Labels that confident learning (Northcutt et al. 2021, arXiv:1911.00068) takes for wrong.
 
     A linear classifier over embeddings of the pretrained encoder, which never saw a label, gives each example
-    probabilities from folds without its group. A head of which a label has fewer examples than there are folds, or only
-    one label, is passed over.
+    probabilities from folds without its group. A label in fewer groups than there are folds cannot be judged.
 
     Raises:
         EncoderError: the encoder cannot be loaded.
     """
     embeddings = embed(examples, taxonomy, encoder)
-    found = [suspect for head in taxonomy for suspect in _of_head(examples, head, embeddings)]
-    return sorted(found, key=lambda suspect: suspect.probability)
+    groups = np.array([example.group or f"row {row}" for row, example in enumerate(examples)])
+    suspects: list[Suspect] = []
+    passed_over: dict[str, list[str]] = {}
+    for head in taxonomy:
+        targets = targets_of(examples, head)
+        present = [int(label) for label in np.unique(targets) if label != UNLABELLED]
+        judged = [label for label in present if len(np.unique(groups[targets == label])) >= _FOLDS]
+        if len(judged) < len(present):
+            passed_over[head.name] = [head.labels[label] for label in present if label not in judged]
+        if len(judged) > 1:
+            rows = np.flatnonzero(np.isin(targets, judged))
+            suspects += _of_head(head, rows, targets[rows], embeddings[rows], groups[rows])
+    return Audit(sorted(suspects, key=lambda suspect: suspect.probability), passed_over)
 
 
 def embed(examples: Sequence[Example], taxonomy: Taxonomy, encoder: str = DEFAULT_ENCODER) -> NDArray[np.float32]:
@@ -82,16 +105,17 @@ def embed(examples: Sequence[Example], taxonomy: Taxonomy, encoder: str = DEFAUL
     return embeddings
 
 
-def _of_head(examples: Sequence[Example], head: Head, embeddings: NDArray[np.float32]) -> list[Suspect]:
-    targets = targets_of(examples, head)
-    known = np.flatnonzero(targets != UNLABELLED)
-    present, classes = np.unique(targets[known], return_inverse=True)
-    if len(present) < 2 or np.bincount(classes).min() < _FOLDS:
-        return []
-    groups = [examples[int(row)].group or f"row {row}" for row in known]
+def _of_head(
+    head: Head,
+    rows: NDArray[np.intp],
+    targets: NDArray[np.int64],
+    embeddings: NDArray[np.float32],
+    groups: NDArray[np.str_],
+) -> list[Suspect]:
+    present, classes = np.unique(targets, return_inverse=True)
     probabilities = cross_val_predict(
         make_pipeline(StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=500)),
-        embeddings[known],
+        embeddings,
         classes,
         groups=groups,
         cv=StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=_SEED),
@@ -100,11 +124,11 @@ def _of_head(examples: Sequence[Example], head: Head, embeddings: NDArray[np.flo
     suspects = find_label_issues(classes, probabilities, return_indices_ranked_by="normalized_margin", n_jobs=1)
     return [
         Suspect(
-            index=int(known[row]),
+            index=int(rows[place]),
             head=head.name,
-            given=head.labels[present[classes[row]]],
-            suggested=head.labels[present[probabilities[row].argmax()]],
-            probability=float(probabilities[row, classes[row]]),
+            given=head.labels[present[classes[place]]],
+            suggested=head.labels[present[probabilities[place].argmax()]],
+            probability=float(probabilities[place, classes[place]]),
         )
-        for row in suspects
+        for place in suspects
     ]

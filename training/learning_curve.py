@@ -14,7 +14,7 @@ from data.posts import Example
 from data.splitting import split_by_group
 from model.bundle import Bundle
 from model.registry import Registry
-from training.pipeline import Job, train_bundle
+from training.pipeline import RUNS, Job, is_begun, train_bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,7 @@ class Point:
 def learning_curve(job: Job, sizes: Sequence[int], work: Registry) -> list[Point]:
     """Train on parts of about `sizes` posts and on the whole train part, each part within the next.
 
-    Each training is a bundle in `work`, which must be empty or of an interrupted run of the same job: what is done
-    there already is not done again.
+    Each training is a bundle in `work`: a folder of `curve_folder`, where an interrupted run is taken up again.
 
     Raises:
         EncoderError, ExportError, Interrupted: as `train_bundle`.
@@ -42,22 +41,26 @@ def learning_curve(job: Job, sizes: Sequence[int], work: Registry) -> list[Point
     points = []
     for size in (*sorted(size for size in sizes if size < len(job.parts.train)), len(job.parts.train)):
         some = replace(job, parts=replace(job.parts, train=subset(job.parts.train, size)))
-        some = replace(some, name=f"{size}-{some.identity()}")
-        done = [reference for reference in work.references() if reference.startswith(f"{some.name}@")]
-        folder = work.resolve(done[0]) if done else train_bundle(some, work, resume=True)
+        some = replace(some, name=f"curve-{size}")
+        done = f"{some.name}@1" in work.references()
+        folder = work.resolve(f"{some.name}@1") if done else train_bundle(some, work, resume=is_begun(some, work))
         points.append(Point(len(some.parts.train), Bundle.load(folder).metrics()["heads"]))
     return points
+
+
+def curve_folder(job: Job, models: Path) -> Path:
+    """The work folder of just this job: other data of any part, or another recipe, have another one."""
+    return models / RUNS / f"curve-{job.identity(whole=True)}"
 
 
 def subset(examples: Sequence[Example], size: int) -> list[Example]:
     """About `size` examples, in whole groups; that of a smaller size lies within that of a larger."""
     share = min(size / len(examples), 1.0)
-    return split_by_group(examples, {"kept": share, "rest": 1 - share}, seed=0)["kept"]
+    return split_by_group(examples, {"kept": share, "rest": 1 - share}, seed="curve")["kept"]
 
 
 def draw(points: Sequence[Point], path: Path) -> None:
     """Draw macro F1 of each head, and quadratic kappa of ordinal ones, over the number of posts, as SVG."""
-    mpl.rcParams["svg.hashsalt"] = "triage"  # or the ids in the file would differ from run to run
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
     posts = [point.posts for point in points]
@@ -79,5 +82,6 @@ def draw(points: Sequence[Point], path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     FigureCanvasSVG(figure)
-    with whole_file(path) as temporary:
+    # Without a salt of its own the ids in the file would differ from run to run.
+    with mpl.rc_context({"svg.hashsalt": "triage"}), whole_file(path) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None})

@@ -8,25 +8,31 @@ from random import Random
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _EMOJI = ("😡", "😂", "🙏", "👍", "😭", "🙄", "❤️", "🤦")
 _DEBRIS = ("RT", "1/2", "2/2", "(cont)", "Re:", "Fwd:", "FW:", ">", "...", "^JM")
-_HANDLES = ("@support", "@help", "@company", "@team", "@care", "@jay_81", "@mrs_dee", "@k_alvarez")
+_HASHTAGS = ("#fail", "#help", "#customerservice", "#annoyed", "#travel", "#thanks", "#tech", "#monday", "#uk", "#wow")
 _HANDLE = re.compile(r"(?<!\w)@\w+")
+_HASHTAG = re.compile(r"(?<!\w)#\w+")
+_LEADING_HANDLES = re.compile(r"^(?:\.?@\w+[\s,:]*)+")
 _LINK = re.compile(r"https?://\S+")
 _CODE = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_SYLLABLES = ("nor", "vel", "ka", "ri", "tem", "lo", "sa", "bri", "ton", "mex", "ju", "fin", "har", "co", "dex", "pa")
+_SUFFIXES = ("", "", "", "UK", "US", "Help", "Care", "Support", "_81", "_x")
+# How many handles a post begins with: written posts tie their number to what is said far more than real ones do.
+_LEADING_COUNTS = (0, 0, 1, 1, 1, 1, 2, 2, 3, 5)
 
 
 def add_noise(text: str, random: Random) -> str:
-    """One to three small alterations that leave every label as it is.
+    """Alter what leaves every label as it is.
 
-    Case, a typo by keyboard distance, punctuation dropped, a letter drawn out, an emoji, handles and links masked or
-    swapped, the debris of a thread in front.
+    Handles and hashtags are drawn anew, and up to two of these come on top: case, a typo by keyboard distance,
+    punctuation dropped, a letter drawn out, an emoji, links swapped or left out, the debris of a thread in front.
 
     Args:
         random: a generator of the caller's own; equal seeds give equal texts.
 
     Returns:
-        Never an empty text.
+        Never an empty text, but for one that was empty.
     """
-    for alteration in random.sample(_ALTERATIONS, k=random.randint(1, 3)):
+    for alteration in (_redraw_handles, *random.sample(_ALTERATIONS, k=random.randint(0, 2))):
         text = alteration(text, random) or text
     return text
 
@@ -65,12 +71,21 @@ def _add_emoji(text: str, random: Random) -> str:
     return f"{text} {random.choice(_EMOJI) * random.randint(1, 2)}"
 
 
-def _change_handles(text: str, random: Random) -> str:
-    """Mask, swap or leave out each handle; give a post without one a handle now and then."""
-    if not _HANDLE.search(text):
-        return f"{random.choice(_HANDLES)} {text}"
-    kept = random.choice(("@user", random.choice(_HANDLES), ""))
-    return " ".join(_HANDLE.sub(kept, text).split(" ")).strip()
+def _redraw_handles(text: str, random: Random) -> str:
+    """Other handles in front, and other ones or none within; hashtags left out or put at the end now and then."""
+    body = _LEADING_HANDLES.sub("", text)
+    body = _HANDLE.sub(lambda found: _handle(random) if random.random() < 0.5 else found[0], body)
+    if random.random() < 0.3:
+        body = _HASHTAG.sub("", body)
+    elif random.random() < 0.2:
+        body = " ".join([body, *random.sample(_HASHTAGS, k=random.randint(1, 3))])
+    leading = [_handle(random) for _ in range(random.choice(_LEADING_COUNTS))]
+    return " ".join([*leading, *body.split()])
+
+
+def _handle(random: Random) -> str:
+    name = "".join(random.sample(_SYLLABLES, k=random.randint(2, 3)))
+    return f"@{name.title() if random.random() < 0.6 else name}{random.choice(_SUFFIXES)}"
 
 
 def _change_links(text: str, random: Random) -> str:
@@ -100,7 +115,6 @@ _ALTERATIONS: tuple[Callable[[str, Random], str], ...] = (
     _drop_punctuation,
     _draw_out,
     _add_emoji,
-    _change_handles,
     _change_links,
     _add_debris,
 )

@@ -41,7 +41,9 @@ from training.encoding import NoisyDataset, to_dataset
 from training.recipe import Recipe
 from training.run import train
 
-_RUNS = ".runs"
+RUNS = ".runs"
+"""Folder of the registry for unfinished work."""
+
 _PACKAGES = ("torch", "transformers", "datasets", "onnx", "onnxruntime", "tokenizers", "numpy", "triage")
 _SOURCES = ("data", "model", "evaluation", "training")
 
@@ -70,9 +72,14 @@ class Job:
     def __post_init__(self) -> None:
         check_name(self.name)
 
-    def identity(self) -> str:
-        """A hash of data, taxonomy and recipe: a run is only ever resumed by its own job."""
-        rows = [(part, _row(example)) for part in ("train", "dev") for example in getattr(self.parts, part)]
+    def identity(self, *, whole: bool = False) -> str:
+        """A hash of data, taxonomy and recipe: a run is only ever resumed by its own job.
+
+        Args:
+            whole: also of the parts that only judge the weights.
+        """
+        names = ("train", "dev", "calibration", "test") if whole else ("train", "dev")
+        rows = [(part, _row(example)) for part in names for example in getattr(self.parts, part)]
         return _hash([asdict(self.recipe), self.taxonomy.sha256, rows])[:16]
 
 
@@ -93,6 +100,11 @@ class Judges:
         return None if self.shares is None else weights_for(examples, self.shares)
 
 
+def is_begun(job: Job, registry: Registry) -> bool:
+    """Whether an interrupted run of the job can be taken up again."""
+    return _work_folder(job, registry).exists()
+
+
 def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
     """Train and publish the next version of `job.name`.
 
@@ -108,7 +120,7 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
         encoder, job.taxonomy, dropout=job.recipe.dropout, label_smoothing=job.recipe.label_smoothing
     )
     tokenizer = PostTokenizer(encoder.tokenizer(), min(job.recipe.max_tokens, network.max_tokens))
-    work = registry.root / _RUNS / f"{job.name}-{job.identity()}"
+    work = _work_folder(job, registry)
     outcome = train(
         network,
         NoisyDataset(job.parts.train, job.taxonomy, tokenizer, job.recipe.noise),
@@ -172,13 +184,13 @@ def export_bundle(bundle: Bundle, examples: Sequence[Example], sources: Sequence
     network = TriageNetwork.from_pretrained(bundle.weights())
     tokenizer = bundle.tokenizer()
     unseen = without_posts(examples, bundle.training_rows())
-    halves = split_by_group(unseen, {"calibration": 0.5, "test": 0.5}, seed=0)
+    halves = split_by_group(unseen, {"calibration": 0.5, "test": 0.5}, seed="export")
     if not all(halves.values()):
         raise DataError(
             f"{len(unseen)} of the {len(examples)} posts never taught this model; too few to calibrate on one half and "
             "score on the other: give labelled posts that it has not seen"
         )
-    with whole_folder(registry.root / _RUNS) as work:
+    with whole_folder(registry.root / RUNS) as work:
         model = work / layout.MODEL
         exported = export_onnx(network, model)
         policy, figures = _calibrate_and_score(
@@ -231,6 +243,10 @@ def fit_policy(
                 scores.logits[head.name][known], targets[known], None if weights is None else weights[known]
             )
     return Policy.plain(taxonomy, model_sha256, temperatures)
+
+
+def _work_folder(job: Job, registry: Registry) -> Path:
+    return registry.root / RUNS / f"{job.name}-{job.identity()}"
 
 
 def _calibrate_and_score(

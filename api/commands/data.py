@@ -13,6 +13,7 @@ from api.commands.shared import (
     JsonOption,
     ModelsOption,
     extra,
+    heads_of,
     note,
     print_json,
     quiet_libraries,
@@ -20,8 +21,8 @@ from api.commands.shared import (
     registry,
     stdout,
 )
-from data.errors import ConfigurationError, DataError
-from data.examples import describe_bad_rows, find_taxonomy, to_row
+from data.errors import ConfigurationError, DataError, Interrupted
+from data.examples import GROUP_FIELDS, MAX_BAD_SHARE, describe_bad_rows, to_row
 from data.files import whole_file
 from data.importing import ImportReport, Mapper, import_rows
 from data.posts import Example
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Import, check and split labelled posts.", no_args_is_help=True)
 
 _SHOWN = 10
+_SHOWN_LABELS = 50
 _PARTS = ("train", "dev", "calibration", "test")
 
 TaxonomyOption = Annotated[Path | None, typer.Option(help="YAML file; by default found in the data")]
@@ -61,20 +63,26 @@ def import_(
     """Bring labelled posts into the form that training reads. The other columns are kept."""
     renamed: dict[str, dict[str, str]] = {}
     for source, target in _pairs(rename or [], "--rename", "HEAD.FROM=TO"):
-        head, _, old = source.partition(".")
+        head, dot, old = source.partition(".")
+        if not dot:
+            raise ConfigurationError(f"--rename '{source}={target}': expected HEAD.FROM=TO")
         renamed.setdefault(head, {})[old] = target
     fields = {name: column for name, column in (("id", id_), ("time", time), ("group", group)) if column}
     mapper = Mapper(text, dict(_pairs(label, "--label", "HEAD=COLUMN")), renamed, fields)
     report = import_rows(files, mapper, output)
+    total = report.kept + report.dropped
     if as_json:
         print_json(_import_json(report))
     else:
         for head, counts in report.labels.items():
-            stdout.print(_counts(head, dict(counts.most_common())))
+            stdout.print(_counts(head, dict(counts.most_common(_SHOWN_LABELS))))
         if report.dropped:
-            note(f"left out {report.dropped} rows of {report.dropped + report.kept}:")
+            note(f"left out {report.dropped} rows of {total}:")
             note(describe_bad_rows(report.bad, report.dropped))
     note(f"wrote {report.kept} posts to {output}")
+    if report.dropped > MAX_BAD_SHARE * total:
+        note(f"more than {MAX_BAD_SHARE:.0%} of the rows were left out; mend them, or check the names of the columns")
+        raise typer.Exit(1)
 
 
 @app.command("split")
@@ -92,12 +100,17 @@ def split(
     wanted = _shares(shares)
     if by not in ("group", "time", "random"):
         raise ConfigurationError(f"--by is {by!r}; expected group, time or random")
-    heads = Taxonomy.read(taxonomy) if taxonomy else find_taxonomy(files, name=files[0].stem)
+    heads = heads_of(files, taxonomy)
     examples = read_labelled(files, heads)
     if by == "time":
         parts = split_by_time(examples, wanted)
     else:
         parts = (split_by_group if by == "group" else split_at_random)(examples, wanted, seed)
+    ungrouped = sum(example.group is None for example in examples)
+    if by == "group" and ungrouped:
+        note(
+            f"{ungrouped} of {len(examples)} posts name no group ({' or '.join(GROUP_FIELDS)}): each is dealt by itself"
+        )
     empty = [name for name in _PARTS if not parts[name]]
     if empty:
         raise DataError(f"nothing fell into {empty}; give more data, or other --shares; nothing was written")
@@ -128,8 +141,10 @@ def check(
     with extra("train"):
         from data.checking import check as look_over
         from evaluation.agreement import agreement
+    if suspects and not audit:
+        raise ConfigurationError("--suspects needs the audit; leave --no-audit out")
     if files:
-        heads = Taxonomy.read(taxonomy) if taxonomy else find_taxonomy(files, name=files[0].stem)
+        heads = heads_of(files, taxonomy)
         parts = {str(path): read_labelled([path], heads) for path in files}
         findings, kappas = look_over(parts, heads), None
     elif taxonomy:
@@ -142,11 +157,13 @@ def check(
         kappas = agreement(read_readings(corpus), heads)
     examples = [example for part in parts.values() for example in part]
     doubtful: list[Suspect] = []
+    passed_over: dict[str, list[str]] = {}
     if audit:
         with extra("train"):
-            from training.audit import suspected_errors
+            from training.audit import audit as judge
         quiet_libraries()
-        doubtful = suspected_errors(examples, heads)
+        judged = judge(examples, heads)
+        doubtful, passed_over = judged.suspects, judged.passed_over
     if suspects:
         _write_suspects(suspects, doubtful, examples)
     if as_json:
@@ -154,11 +171,14 @@ def check(
             {
                 **asdict(findings),
                 "suspects": [{"where": examples[suspect.index].origin, **asdict(suspect)} for suspect in doubtful],
+                "not_audited": passed_over,
                 "agreement": kappas,
             }
         )
     else:
         _show(findings, doubtful, examples)
+        for head, labels in passed_over.items():
+            note(f"{head}: too few groups of posts to look for label errors among {labels}")
         if kappas:
             shown = ", ".join(f"{head} {kappa:.3f}" for head, kappa in kappas.items())
             stdout.print(f"writer and blind second reader, Cohen's kappa (quadratic if ordinal): {shown}")
@@ -180,15 +200,18 @@ def curve(
     with extra("train"):
         from api.commands.jobs import job_of, recipe_of
         from model.registry import Registry
-        from training.learning_curve import draw, learning_curve
+        from training.learning_curve import curve_folder, draw, learning_curve
     quiet_libraries()
     try:
         wanted = [int(size) for size in sizes.split(",")]
     except ValueError:
         raise ConfigurationError(f"--sizes is {sizes!r}; expected numbers with commas between them") from None
     job = job_of(files or [], recipe_of(preset), taxonomy=taxonomy, dev=None, name="curve")
-    work = Registry(registry(models).root / ".runs" / f"curve-{job.identity()}")
-    points = learning_curve(job, wanted, work)
+    work = Registry(curve_folder(job, registry(models).root))
+    try:
+        points = learning_curve(job, wanted, work)
+    except Interrupted as error:
+        raise Interrupted("stopped; what is done is kept: give the same command to go on") from error
     draw(points, output)
     shutil.rmtree(work.root)
     if as_json:
@@ -272,11 +295,15 @@ def _import_json(report: ImportReport) -> dict[str, Any]:
 
 
 def _pairs(arguments: list[str], flag: str, form: str) -> list[tuple[str, str]]:
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for argument in arguments:
         left, equals, right = argument.partition("=")
         if not left or not equals:
             raise ConfigurationError(f"{flag} {argument!r}: expected {form}")
+        if left in dict(pairs):
+            raise ConfigurationError(
+                f"{flag} names {left!r} twice; once is enough, or one of the two is meant otherwise"
+            )
         pairs.append((left, right))
     return pairs
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from api.commands.shared import note, read_labelled
+from api.commands.shared import heads_of, note, read_labelled
 from data.errors import ConfigurationError
-from data.examples import find_taxonomy, posts_of
+from data.examples import posts_of
 from data.normalise import fingerprint
 from data.splitting import Parts, split_by_group, split_into_parts, without_posts
 from data.starter_corpus import read_starter, split_starter, starter_files, stream_shares
@@ -41,10 +41,7 @@ def job_of(files: Sequence[Path], recipe: Recipe, *, taxonomy: Path | None, dev:
         DataError, TaxonomyError: the files cannot be used.
     """
     if files:
-        heads = Taxonomy.read(taxonomy) if taxonomy else find_taxonomy(files, name=files[0].stem)
-        if not taxonomy:
-            found = ", ".join(f"{head.name} ({len(head.labels)} labels)" for head in heads)
-            note(f"heads found in the data: {found}; name them in a file with --taxonomy to choose or order them")
+        heads = heads_of(files, taxonomy)
         parts = _parts(files, heads, dev, recipe.seed)
     elif taxonomy or dev:
         raise ConfigurationError("--taxonomy and --dev go with files of labelled posts; none was given")

@@ -1,7 +1,7 @@
 """What several verbs share."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from api.settings import load_settings
 from data.errors import ConfigurationError, MissingExtraError
-from data.examples import describe_bad_rows, read_examples
+from data.examples import describe_bad_rows, find_taxonomy, read_examples
 from data.posts import Example
 from data.tables import FORMATS
 from data.taxonomy import Taxonomy
@@ -69,6 +69,16 @@ def bundle_and_files(arguments: list[str]) -> tuple[str | None, list[Path]]:
     if not files:
         raise ConfigurationError(f"give at least one file of labelled posts after the bundle {first!r}")
     return (first if named else None), files
+
+
+def heads_of(files: Sequence[Path], taxonomy: Path | None) -> Taxonomy:
+    """The taxonomy of a file, or the one found in the data, which is then said."""
+    if taxonomy:
+        return Taxonomy.read(taxonomy)
+    heads = find_taxonomy(files, name=files[0].stem)
+    found = ", ".join(f"{head.name} ({len(head.labels)} labels)" for head in heads)
+    note(f"heads found in the data: {found}; name them in a file with --taxonomy to choose or order them")
+    return heads
 
 
 def read_labelled(files: list[Path], taxonomy: Taxonomy) -> list[Example]:

@@ -114,7 +114,7 @@ def test_a_leak_between_files_fails_the_check_and_is_named_without_its_text(tmp_
     done = triage("check", "a.jsonl", "b.jsonl", "--no-audit", folder=tmp_path)
     assert done.returncode == 1
     assert "leak: 1" in done.stdout
-    assert "a.jsonl:9 and b.jsonl:9: equal posts in a.jsonl and b.jsonl" in done.stdout
+    assert "a.jsonl:9 and b.jsonl:9: 2 equal posts in a.jsonl and b.jsonl" in done.stdout
     assert "SECRET" not in done.stdout + done.stderr
     machine = triage("check", "a.jsonl", "b.jsonl", "--no-audit", "--json", folder=tmp_path)
     assert machine.returncode == 1

@@ -34,5 +34,16 @@ def test_a_label_without_examples_leaves_its_share_to_the_others() -> None:
 
 
 def test_a_label_without_a_share_is_named() -> None:
-    with pytest.raises(DataError, match=r"department: no share is given for \['None'\]"):
-        weights_for(labelled(("low", None)), {"department": {"it": 1.0}})
+    with pytest.raises(DataError, match=r"department: no share above 0 is given for \['None'\]"):
+        weights_for(labelled(("low", None)), {"department": {"it": 1.0, None: 0.0}})
+
+
+def test_an_example_without_the_head_is_named() -> None:
+    with pytest.raises(DataError, match=r"a:7: no label of department"):
+        weights_for([Example(Post("x"), {"urgency": "low"}, origin="a:7")], {"department": {"it": 1.0}})
+
+
+def test_shares_that_cannot_hold_together_are_refused() -> None:
+    examples = labelled(("low", "it"), ("high", None))
+    with pytest.raises(DataError, match="no weights give"):
+        weights_for(examples, {"department": {"it": 0.5, None: 0.5}, "urgency": {"low": 0.2, "high": 0.8}})

@@ -9,7 +9,7 @@ from data.examples import posts_of
 from data.posts import Example
 from data.starter_corpus import read_starter
 from data.taxonomy import Taxonomy
-from training.audit import embed, suspected_errors
+from training.audit import Audit, audit, embed
 
 
 @pytest.mark.slow
@@ -25,7 +25,7 @@ def test_flipped_labels_are_found_among_the_suspects() -> None:
         else replace(example, labels={"department": example.labels["department"]})
         for index, example in enumerate(corpus)
     ]
-    suspects = suspected_errors(examples, taxonomy)
+    suspects = audit(examples, taxonomy).suspects
     found = {suspect.index for suspect in suspects}
     assert len(found & flipped) >= 0.7 * len(flipped)
     assert len(found & flipped) >= 0.3 * len(found)
@@ -35,13 +35,14 @@ def test_flipped_labels_are_found_among_the_suspects() -> None:
     assert [suspect.probability for suspect in suspects] == sorted(suspect.probability for suspect in suspects)
 
 
-def test_a_head_with_too_few_examples_of_a_label_is_passed_over(
+def test_a_label_that_stands_in_too_few_groups_is_passed_over_and_named(
     examples: list[Example], taxonomy: Taxonomy, tiny_encoder: object
 ) -> None:
     few = [
         replace(example, labels={"intent": "spam" if index < 3 else "refund"}) for index, example in enumerate(examples)
     ]
-    assert suspected_errors(few, taxonomy, str(tiny_encoder)) == []
+    found = audit(few, taxonomy, str(tiny_encoder))
+    assert found == Audit([], {"intent": ["spam"]})
 
 
 def test_an_embedding_does_not_depend_on_the_posts_beside_it(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from training.noise import _NEIGHBOURS, add_noise
 
-POST = "@SkyHop the flight to Cork was cancelled, again. See https://t.co/ab12Cd please"
+POST = "@SkyHop the flight to Cork was cancelled, again. See #cork https://t.co/ab12Cd please"
 
 
 def noised(text: str, count: int = 400) -> list[str]:
@@ -32,8 +32,17 @@ def test_nearly_every_draw_changes_the_post_and_draws_differ() -> None:
     assert len(set(texts)) > 0.7 * len(texts)
 
 
+def test_the_number_of_handles_in_front_says_nothing_about_the_post() -> None:
+    def count(text: str) -> int:
+        return len(re.findall(r"^(?:@\w+ )*", text)[0].split())
+
+    kinds = ["@a1 @b2 @c3 @d4 what a game", "still waiting for my refund"]
+    counts = [[count(text) for text in noised(kind, 1000)] for kind in kinds]
+    assert abs(sum(counts[0]) - sum(counts[1])) < 0.15 * sum(counts[1])
+
+
 def test_most_words_are_left_as_they_are() -> None:
-    words = set(re.findall(r"[a-z]+", POST.lower())) - {"skyhop", "https", "t", "co", "ab", "cd"}
+    words = set(re.findall(r"[a-z]+", POST.lower())) - {"skyhop", "https", "t", "co", "ab", "cd", "cork"}
     kept = [len(words & set(re.findall(r"[a-z]+", text.lower()))) / len(words) for text in noised(POST)]
     assert sum(kept) / len(kept) > 0.85
 
@@ -45,8 +54,11 @@ def test_most_words_are_left_as_they_are() -> None:
         ("punctuation dropped", r"cancelled again|please$"),
         ("drawn out", r"([a-z])\1\1"),
         ("emoji", r"[😡😂🙏👍😭🙄🤦❤]"),
-        ("handle masked", r"@user"),
-        ("handle left out", r"^(?!.*@).*flight"),
+        ("another handle in front", r"^@(?!SkyHop)\w+ the"),
+        ("several handles", r"^@\w+ @\w+ @\w+ the"),
+        ("no handle", r"^(?!.*@).*flight"),
+        ("hashtags added", r"please( #\w+)+"),
+        ("hashtag left out", r"^(?!.*#).*flight"),
         ("debris in front", r"^(RT|1/2|2/2|\(cont\)|Re:|Fwd:|FW:|>|\.\.\.|\^JM) "),
         ("link swapped", r"https://t\.co/(?!ab12Cd)\w+"),
         ("link left out", r"^(?!.*https).*See"),

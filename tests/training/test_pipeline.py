@@ -154,7 +154,7 @@ def test_a_stopped_job_publishes_nothing_and_is_resumed_to_a_whole_bundle(
 
 
 def _changed(value: Any) -> Any:
-    return f"{value}x" if isinstance(value, str) else value * 2
+    return f"{value}x" if isinstance(value, str) else value * 2 or 0.5
 
 
 @pytest.mark.parametrize("setting", [field.name for field in fields(Recipe)])
