@@ -12,7 +12,8 @@ Shares = Mapping[str, Mapping[str | None, float]]
 """Share of each label by head; `None` is "no label applies". A head's shares are taken relative to their sum."""
 
 _ROUNDS = 1000
-_TOLERANCE = 1e-4
+_SETTLED = 1e-9  # of a weight, from round to round
+_TOLERANCE = 1e-4  # of a share
 
 
 def weights_for(examples: Sequence[Example], shares: Shares) -> NDArray[np.float64]:
@@ -46,7 +47,7 @@ def weights_for(examples: Sequence[Example], shares: Shares) -> NDArray[np.float
         for rows, wanted_shares in columns.values():
             found = np.bincount(rows, weights, minlength=len(wanted_shares)) / weights.sum()
             weights *= (wanted_shares / found)[rows]
-        if np.abs(weights - before).max() < _TOLERANCE:
+        if np.abs(weights - before).max() < _SETTLED:
             break
     for rows, wanted_shares in columns.values():
         found = np.bincount(rows, weights, minlength=len(wanted_shares)) / weights.sum()

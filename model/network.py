@@ -70,6 +70,12 @@ class TriageNetwork(PreTrainedModel):
         network.encoder.load_state_dict(encoder.state_dict(), strict=False)
         return network
 
+    def set_encoder_dropout(self, share: float) -> None:
+        """Train with another dropout within the encoder than it was pretrained with."""
+        for module in self.encoder.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = share
+
     @property
     def max_tokens(self) -> int:
         """The longest post that the encoder can read, special tokens included."""

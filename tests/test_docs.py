@@ -66,8 +66,8 @@ def test_the_data_card_counts_right() -> None:
     for line in (
         f"| posts | {len(posts):,},",
         f"| writers | {len({post.metadata['writer'] for post in posts})},",
-        f"| contrast pairs | {len(pairs)}:",
-        f"{len(parts.test)} posts",
-        f"train ({len(parts.train):,}), dev ({len(parts.dev)}) and calibration ({len(parts.calibration)})",
+        f"| contrast pairs | {len(pairs):,}:",
+        f"{len(parts.test):,} posts",
+        f"train ({len(parts.train):,}), dev ({len(parts.dev):,}) and calibration ({len(parts.calibration):,})",
     ):
         assert line in " ".join(card.split("\n")), line

@@ -30,29 +30,44 @@ def to_dataset(examples: Sequence[Example], taxonomy: Taxonomy, tokenizer: PostT
 
 
 class NoisyDataset(Dataset[dict[str, Any]]):
-    """The same rows, some of them altered each time that they are read.
+    """The same rows, some of them altered, in another way in each epoch.
 
-    Noise is drawn from torch's generator, as dropout is: seeded, and taken up again with a checkpoint.
+    What an epoch sees depends on the seed and its number alone, so that a resumed run sees the same.
+
+    Attributes:
+        lengths: in tokens, of the rows as they are now; the list stays the same object.
     """
 
-    def __init__(self, examples: Sequence[Example], taxonomy: Taxonomy, tokenizer: PostTokenizer, share: float) -> None:
+    def __init__(
+        self, examples: Sequence[Example], taxonomy: Taxonomy, tokenizer: PostTokenizer, share: float, seed: int
+    ) -> None:
         """
         Args:
-            share: of the reads that give an altered post.
+            share: of the posts that are altered in an epoch.
         """
         self._texts = posts_of(examples)
         self._labels = _targets(examples, taxonomy)
         self._tokenizer = tokenizer
         self._share = share
+        self._seed = seed
+        self._rows: list[list[int]] = []
+        self.lengths: list[int] = []
+        self.draw(epoch=0)
+
+    def draw(self, epoch: int) -> None:
+        """Alter the posts anew, for this epoch."""
+        texts = [self._drawn(text, Random(f"{self._seed} {epoch} {row}")) for row, text in enumerate(self._texts)]  # noqa: S311  # nothing secret
+        self._rows = [post.ids for post in self._tokenizer.encode(texts)]
+        self.lengths[:] = map(len, self._rows)
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        text = self._texts[index]
-        if float(torch.rand(())) < self._share:
-            text = add_noise(text, Random(int(torch.randint(2**31, ()))))  # noqa: S311  # nothing secret
-        return {"input_ids": self._tokenizer.encode([text])[0].ids, "labels": self._labels[index]}
+        return {"input_ids": self._rows[index], "labels": self._labels[index]}
+
+    def _drawn(self, text: str, random: Random) -> str:
+        return add_noise(text, random) if random.random() < self._share else text
 
 
 class Collator:

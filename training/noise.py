@@ -14,17 +14,21 @@ _HASHTAG = re.compile(r"(?<!\w)#\w+")
 _LEADING_HANDLES = re.compile(r"^(?:\.?@\w+[\s,:]*)+")
 _LINK = re.compile(r"https?://\S+")
 _CODE = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-_SYLLABLES = ("nor", "vel", "ka", "ri", "tem", "lo", "sa", "bri", "ton", "mex", "ju", "fin", "har", "co", "dex", "pa")
-_SUFFIXES = ("", "", "", "UK", "US", "Help", "Care", "Support", "_81", "_x")
+_WORDS = (
+    "nova orbit maple harbor summit cedar pixel lumen atlas river falcon amber metro echo luna oscar ruby felix max "
+    "anna tom sam lee north blue delta crown star bright first"
+)
+_NAMES = _WORDS.split()
+_SUFFIXES = ("", "", "", "uk", "help", "care", "air", "bank", "_81", "mobile", "shop", "support")
 # How many handles a post begins with: written posts tie their number to what is said far more than real ones do.
-_LEADING_COUNTS = (0, 0, 1, 1, 1, 1, 2, 2, 3, 5)
+_LEADING_COUNTS = (0, 0, 1, 1, 1, 1, 1, 2, 2, 4)
 
 
 def add_noise(text: str, random: Random) -> str:
     """Alter what leaves every label as it is.
 
-    Handles and hashtags are drawn anew, and up to two of these come on top: case, a typo by keyboard distance,
-    punctuation dropped, a letter drawn out, an emoji, links swapped or left out, the debris of a thread in front.
+    Handles and hashtags are drawn anew, and up to two of these come on top: case, a typo by keyboard distance, other
+    punctuation or none, a letter drawn out, an emoji, links swapped or left out, the debris of a thread in front.
 
     Args:
         random: a generator of the caller's own; equal seeds give equal texts.
@@ -54,8 +58,13 @@ def _mistype(text: str, random: Random) -> str:
     return text
 
 
-def _drop_punctuation(text: str, random: Random) -> str:
-    return text.rstrip(".!?") if random.random() < 0.5 else re.sub(r"[.,!?'’]+(?=\s|$)|['’]", "", text)
+def _repunctuate(text: str, random: Random) -> str:
+    """Other marks at the end, or hardly any at all."""
+    if random.random() < 0.3:
+        return re.sub(r"[.,!?'’]+(?=\s|$)|['’]", "", text)
+    end = random.choice(("", "!", "!", "!!", ".", "...", "!!!"))
+    asks = text.rstrip().endswith("?")
+    return text.rstrip(" .!") + ("??" if asks and end else "" if asks else end)
 
 
 def _draw_out(text: str, random: Random) -> str:
@@ -84,8 +93,7 @@ def _redraw_handles(text: str, random: Random) -> str:
 
 
 def _handle(random: Random) -> str:
-    name = "".join(random.sample(_SYLLABLES, k=random.randint(2, 3)))
-    return f"@{name.title() if random.random() < 0.6 else name}{random.choice(_SUFFIXES)}"
+    return f"@{random.choice(_NAMES)}{random.choice(_SUFFIXES)}"
 
 
 def _change_links(text: str, random: Random) -> str:
@@ -112,7 +120,7 @@ _NEIGHBOURS = _neighbours()
 _ALTERATIONS: tuple[Callable[[str, Random], str], ...] = (
     _change_case,
     _mistype,
-    _drop_punctuation,
+    _repunctuate,
     _draw_out,
     _add_emoji,
     _change_links,

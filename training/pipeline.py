@@ -119,11 +119,12 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
     network = TriageNetwork.from_encoder(
         encoder, job.taxonomy, dropout=job.recipe.dropout, label_smoothing=job.recipe.label_smoothing
     )
+    network.set_encoder_dropout(job.recipe.encoder_dropout)
     tokenizer = PostTokenizer(encoder.tokenizer(), min(job.recipe.max_tokens, network.max_tokens))
     work = _work_folder(job, registry)
     outcome = train(
         network,
-        NoisyDataset(job.parts.train, job.taxonomy, tokenizer, job.recipe.noise),
+        NoisyDataset(job.parts.train, job.taxonomy, tokenizer, job.recipe.noise, job.recipe.seed),
         to_dataset(job.parts.dev, job.taxonomy, tokenizer),
         job.recipe,
         work / "checkpoints",

@@ -24,6 +24,7 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from data.errors import Interrupted
 from model.network import TriageNetwork
@@ -73,9 +74,9 @@ def train(
         eval_dataset=dev_set,
         data_collator=Collator(pad_id),
         compute_metrics=_dev_scores,
-        callbacks=[progress, stop],
+        callbacks=[progress, stop, _NoiseAnew(train_set)],
     )
-    trainer.recipe = recipe
+    trainer.recipe, trainer.posts = recipe, train_set
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
     with stop.listening(), progress:
@@ -97,9 +98,13 @@ def train(
 
 
 class _Trainer(Trainer):
-    """Hugging Face's trainer with its own learning rate for the fresh layers."""
+    """Hugging Face's trainer with its own learning rate for the fresh layers, grouping posts by their length of now."""
 
     recipe: Recipe
+    posts: NoisyDataset
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        return LengthGroupedSampler(self.args.train_batch_size, lengths=self.posts.lengths)
 
     def create_optimizer(self, model: Any = None) -> Optimizer:
         if self.optimizer is None:
@@ -120,6 +125,19 @@ class _Trainer(Trainer):
                 fused=True,
             )
         return self.optimizer
+
+
+class _NoiseAnew(TrainerCallback):
+    """Before each epoch: alter its posts."""
+
+    def __init__(self, posts: NoisyDataset) -> None:
+        self._posts = posts
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        self._posts.draw(int(state.epoch or 0))
+        return control
 
 
 class _StopOnSignal(TrainerCallback):
@@ -178,7 +196,6 @@ def _arguments(recipe: Recipe, folder: Path) -> TrainingArguments:
         data_seed=recipe.seed,
         bf16=_bf16_is_fast(),
         use_cpu=not torch.cuda.is_available(),
-        train_sampling_strategy="group_by_length",
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,  # the best and the last

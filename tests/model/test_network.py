@@ -157,3 +157,12 @@ def test_the_longest_post_is_as_long_as_the_encoder_has_positions(encoder: PreTr
     assert network(longest, torch.ones_like(longest)).logits["intent"].isfinite().all()
     with pytest.raises((IndexError, RuntimeError)):
         network(one_more, torch.ones_like(one_more))
+
+
+def test_without_dropout_in_the_encoder_training_passes_are_alike(taxonomy: Taxonomy, tiny_encoder: Path) -> None:
+    network = TriageNetwork.from_encoder(find_encoder(str(tiny_encoder)), taxonomy, dropout=0.0)
+    network.train()
+    network.set_encoder_dropout(0.5)
+    assert not torch.equal(network(IDS, MASK).embedding, network(IDS, MASK).embedding)
+    network.set_encoder_dropout(0.0)
+    assert torch.equal(network(IDS, MASK).embedding, network(IDS, MASK).embedding)

@@ -66,23 +66,26 @@ def test_without_noise_the_rows_are_those_of_the_dataset(
     bundle: Bundle, taxonomy: Taxonomy, examples: list[Example]
 ) -> None:
     plain = to_dataset(examples, taxonomy, bundle.tokenizer())
-    noisy = NoisyDataset(examples, taxonomy, bundle.tokenizer(), share=0.0)
+    noisy = NoisyDataset(examples, taxonomy, bundle.tokenizer(), share=0.0, seed=1)
     assert [noisy[index] for index in range(len(noisy))] == [
         {"input_ids": row["input_ids"], "labels": row["labels"]} for row in plain
     ]
+    assert noisy.lengths == list(plain["length"])
 
 
-def test_noise_alters_its_share_of_the_reads_anew_each_time_and_by_the_seed(
+def test_noise_alters_its_share_of_the_posts_by_seed_and_epoch(
     bundle: Bundle, taxonomy: Taxonomy, examples: list[Example]
 ) -> None:
-    noisy = NoisyDataset(examples, taxonomy, bundle.tokenizer(), share=0.5)
-
-    def read(seed: int) -> list[list[list[int]]]:
-        torch.manual_seed(seed)
-        return [[noisy[index]["input_ids"] for index in range(len(noisy))] for _ in range(2)]
+    def drawn(seed: int, epoch: int) -> list[list[int]]:
+        noisy = NoisyDataset(examples, taxonomy, bundle.tokenizer(), share=0.5, seed=seed)
+        lengths = noisy.lengths
+        noisy.draw(epoch)
+        rows = [noisy[index]["input_ids"] for index in range(len(noisy))]
+        assert lengths == [len(row) for row in rows]
+        return rows
 
     plain = [row["input_ids"] for row in to_dataset(examples, taxonomy, bundle.tokenizer())]
-    first, second = read(1)
+    first = drawn(1, 0)
     assert 0.25 < sum(one != other for one, other in zip(first, plain, strict=True)) / len(plain) < 0.75
-    assert first != second
-    assert read(1) == [first, second] != read(2)
+    assert drawn(1, 0) == first
+    assert first not in (drawn(1, 1), drawn(2, 0))

@@ -52,10 +52,11 @@ def test_most_words_are_left_as_they_are() -> None:
     [
         ("case", r"^@?\w* ?THE FLIGHT|^[^A-Z]+$"),
         ("punctuation dropped", r"cancelled again|please$"),
+        ("other punctuation", r"please(!|\.)$"),
         ("drawn out", r"([a-z])\1\1"),
         ("emoji", r"[😡😂🙏👍😭🙄🤦❤]"),
         ("another handle in front", r"^@(?!SkyHop)\w+ the"),
-        ("several handles", r"^@\w+ @\w+ @\w+ the"),
+        ("several handles", r"^(@\w+ ){3,}the"),
         ("no handle", r"^(?!.*@).*flight"),
         ("hashtags added", r"please( #\w+)+"),
         ("hashtag left out", r"^(?!.*#).*flight"),
