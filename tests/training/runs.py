@@ -12,7 +12,7 @@ from data.taxonomy import Taxonomy
 from model.encoders import find_encoder
 from model.network import TriageNetwork
 from model.tokenizer import PostTokenizer
-from training.encoding import to_dataset
+from training.encoding import NoisyDataset, to_dataset
 from training.recipe import Recipe
 from training.run import train
 
@@ -22,7 +22,7 @@ class Run:
     """One call of `train` on the toy posts, and how many steps it made."""
 
     network: TriageNetwork
-    train_set: Dataset
+    train_set: NoisyDataset
     dev_set: Dataset
     recipe: Recipe
     folder: Path
@@ -45,5 +45,6 @@ def prepare(encoder: str, taxonomy: Taxonomy, parts: Parts, recipe: Recipe, fold
     tokenizer = PostTokenizer(files.tokenizer(), recipe.max_tokens)
     set_seed(7)
     network = TriageNetwork.from_encoder(files, taxonomy, label_smoothing=recipe.label_smoothing)
-    train_set, dev_set = (to_dataset(examples, taxonomy, tokenizer) for examples in (parts.train, parts.dev))
+    train_set = NoisyDataset(parts.train, taxonomy, tokenizer, recipe.noise, recipe.seed)
+    dev_set = to_dataset(parts.dev, taxonomy, tokenizer)
     return Run(network, train_set, dev_set, recipe, folder)
