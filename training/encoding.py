@@ -18,12 +18,11 @@ from training.noise import add_noise
 
 
 def to_dataset(examples: Sequence[Example], taxonomy: Taxonomy, tokenizer: PostTokenizer) -> datasets.Dataset:
-    """Columns `input_ids`, `length` and `labels` (a list with one index a head, -100 where unknown)."""
+    """Columns `input_ids` and `labels` (a list with one index a head, -100 where unknown)."""
     encoded = tokenizer.encode(posts_of(examples))
     return datasets.Dataset.from_dict(
         {
             "input_ids": [post.ids for post in encoded],
-            "length": [len(post.ids) for post in encoded],
             "labels": _targets(examples, taxonomy),
         }
     )

@@ -10,14 +10,13 @@ from model.scores import UNLABELLED
 from training.encoding import Collator, NoisyDataset, to_dataset
 
 
-def test_a_dataset_has_the_ids_lengths_and_targets_of_each_post(
+def test_a_dataset_has_the_ids_and_targets_of_each_post(
     bundle: Bundle, taxonomy: Taxonomy, examples: list[Example]
 ) -> None:
     rows = to_dataset(examples[:2], taxonomy, bundle.tokenizer())
     ids = [post.ids for post in bundle.tokenizer().encode([example.post.text for example in examples[:2]])]
-    assert rows.column_names == ["input_ids", "length", "labels"]
+    assert rows.column_names == ["input_ids", "labels"]
     assert list(rows["input_ids"]) == ids
-    assert list(rows["length"]) == [len(row) for row in ids]
     assert list(rows["labels"]) == [[0, 1, 0], [1, 2, 1]]  # refund, normal, support; outage, high, it
 
 
@@ -70,7 +69,7 @@ def test_without_noise_the_rows_are_those_of_the_dataset(
     assert [noisy[index] for index in range(len(noisy))] == [
         {"input_ids": row["input_ids"], "labels": row["labels"]} for row in plain
     ]
-    assert noisy.lengths == list(plain["length"])
+    assert noisy.lengths == [len(row["input_ids"]) for row in plain]
 
 
 def test_noise_alters_its_share_of_the_posts_by_seed_and_epoch(
