@@ -41,7 +41,10 @@ class Service:
     async def load(self) -> None:
         """Load and warm up; afterwards the state is READY, or FAILED with the reason in `failure`."""
         try:
-            self._engine = await asyncio.to_thread(self.bundle.engine, self.settings.threads)
+            self._engine = await asyncio.to_thread(
+                self.bundle.engine, self.settings.threads, self.settings.cached_posts
+            )
+            self._telemetry.cache(self._engine.cache)
             await asyncio.to_thread(self._engine.score, _WARM_UP)
         except Exception as error:  # noqa: BLE001  # whatever it was, the process must say so and end
             self.state, self.failure = State.FAILED, error

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     threads: int | None = Field(None, ge=1, description="worker threads of the engine; default: the CPUs it may use")
+    cached_posts: int = Field(
+        20_000, ge=0, description="posts whose scores are kept, so that copies cost nothing; 0 keeps none"
+    )
     max_posts: int = Field(1000, ge=1, description="posts that one request may hold")
     max_body_bytes: int = Field(8 * 2**20, ge=1024, description="size that one request's body may have")
     max_characters: int = Field(20_000, ge=1, description="characters that one post may have")

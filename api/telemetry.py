@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from api.answers import Answer, Refused
 from api.schemas import WarningCode
 from model.bundle import Manifest
+from model.cache import ScoreCache
 
 
 class Telemetry:
@@ -26,11 +27,18 @@ class Telemetry:
         self._actions = Counter("triage_actions", "Routing decisions", ["action"], registry=registry)
         self._reasons = Counter("triage_review_reasons", "Why a person was asked", ["reason"], registry=registry)
         self.queued_posts = Gauge("triage_queued_posts", "Posts being answered now", registry=registry)
+        self._cache: ScoreCache | None = None
+        self._hits = Gauge("triage_cache_hits", "Posts whose scores were known", registry=registry)
+        self._hits.set_function(lambda: self._cache.hits if self._cache else 0)
         self._model = Gauge("triage_model", "The model served", ["name", "version", "precision"], registry=registry)
 
     def model(self, manifest: Manifest) -> None:
         self._model.clear()
         self._model.labels(manifest.name, str(manifest.version), manifest.precision).set(1)
+
+    def cache(self, cache: ScoreCache | None) -> None:
+        """Count the hits of this cache from now on."""
+        self._cache = cache
 
     def request(self, route: str, status: int, seconds: float) -> None:
         self._requests.labels(route, str(status)).inc()

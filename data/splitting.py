@@ -46,6 +46,12 @@ def split_by_group(
     return _deal(examples, _joined_groups(examples), shares, seed)
 
 
+def subset(examples: Sequence[Example], size: int) -> list[Example]:
+    """About `size` examples, in whole groups; that of a smaller size lies within that of a larger."""
+    share = min(size / len(examples), 1.0)
+    return split_by_group(examples, {"kept": share, "rest": 1 - share}, seed="subset")["kept"]
+
+
 def split_at_random(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> dict[str, list[Example]]:
     """Deal single posts out to named parts, whatever their groups; equal posts stay together."""
     return _deal(examples, [same_text(text) for text in posts_of(examples)], shares, seed)

@@ -90,9 +90,10 @@ class Bundle:
         """The tokenizer that the model was trained with."""
         return PostTokenizer.from_file(self.path / TOKENIZER, self.manifest.max_tokens)
 
-    def engine(self, workers: int | None = None) -> Engine:
-        """Load the graph."""
-        return Engine(self.path / MODEL, self.tokenizer(), [head.name for head in self.taxonomy], workers)
+    def engine(self, workers: int | None = None, cached_posts: int = 0) -> Engine:
+        """Load the graph; the arguments are those of `Engine`."""
+        heads = [head.name for head in self.taxonomy]
+        return Engine(self.path / MODEL, self.tokenizer(), heads, workers, cached_posts)
 
     def weights(self) -> Path:
         """The folder of the training weights, verified.

@@ -1,17 +1,18 @@
 """Scores posts with onnxruntime: runs of like length, on worker threads, in the order in which they were asked."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from data.errors import BundleError
+from model.cache import ScoreCache, key_of
+from model.cpus import available_cpus
 from model.scores import EMBEDDING, Scores
+from model.session import open_session
 from model.tokenizer import Encoded, PostTokenizer
 
 RUN_TOKENS = 128
@@ -22,21 +23,33 @@ class Engine:
     """One model in memory. Every method may be called from any thread.
 
     Two threads with one intra-op thread each beat one run on two threads, so parallelism is between runs.
+
+    Attributes:
+        cache: of the scores of earlier posts, or `None`.
     """
 
-    def __init__(self, model: Path, tokenizer: PostTokenizer, heads: Sequence[str], workers: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Path,
+        tokenizer: PostTokenizer,
+        heads: Sequence[str],
+        workers: int | None = None,
+        cached_posts: int = 0,
+    ) -> None:
         """
         Args:
             heads: the names of the graph's outputs besides `embedding`.
             workers: threads; by default one for each CPU that this process may use.
+            cached_posts: how many posts' scores are kept; 0 keeps none.
 
         Raises:
             BundleError: onnxruntime cannot load the graph, or its outputs are not those of the heads.
         """
         self.tokenizer = tokenizer
         self.workers = workers or available_cpus()
+        self.cache = ScoreCache(cached_posts) if cached_posts else None
         self._outputs = [*heads, EMBEDDING]
-        self._session = _session(model)
+        self._session = open_session(model)
         found = {output.name: output.shape for output in self._session.get_outputs()}
         if set(found) != set(self._outputs):
             raise BundleError(f"{model}: the graph's outputs are {sorted(found)}, expected {sorted(self._outputs)}")
@@ -49,10 +62,12 @@ class Engine:
 
     def submit(self, posts: Sequence[Encoded]) -> "Scoring":
         """Queue posts for scoring and return at once."""
-        arrays = {name: np.empty((len(posts), size), np.float32) for name, size in self._sizes.items()}
-        futures = [self._threads.submit(self._run, posts, run, arrays) for run in plan_runs(posts)]
-        logits = {name: array for name, array in arrays.items() if name != EMBEDDING}
-        return Scoring(Scores(logits, arrays[EMBEDDING]), futures)
+        batch = _Batch(posts, np.empty((len(posts), sum(self._sizes.values())), np.float32))
+        wanted = range(len(posts)) if self.cache is None else self._not_cached(batch, self.cache)
+        futures = [self._threads.submit(self._run, batch, run) for run in plan_runs(posts, wanted)]
+        columns = np.split(batch.rows, np.cumsum(list(self._sizes.values()))[:-1], axis=1)
+        arrays = dict(zip(self._sizes, columns, strict=True))
+        return Scoring(Scores(arrays, arrays.pop(EMBEDDING)), futures)
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Score texts and wait for the answer."""
@@ -62,16 +77,47 @@ class Engine:
         """Drop what is queued, wait for the runs under way, end the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _run(self, posts: Sequence[Encoded], run: list[int], arrays: dict[str, NDArray[np.float32]]) -> None:
-        input_ids = np.full((len(run), max(len(posts[index].ids) for index in run)), self.tokenizer.pad_id, np.int64)
+    def _not_cached(self, batch: "_Batch", cache: ScoreCache) -> list[int]:
+        """Fill in the rows that are known; return the posts to score, one for all of its copies in the batch."""
+        for index, post in enumerate(batch.posts):
+            batch.copies.setdefault(key_of(post), []).append(index)
+        wanted = []
+        for key, copies in batch.copies.items():
+            row = cache.get(key, len(copies))
+            if row is None:
+                wanted.append(copies[0])
+            else:
+                batch.rows[copies] = row
+        return wanted
+
+    def _run(self, batch: "_Batch", run: list[int]) -> None:
+        posts = [batch.posts[index] for index in run]
+        input_ids = np.full((len(run), max(len(post.ids) for post in posts)), self.tokenizer.pad_id, np.int64)
         attention_mask = np.zeros_like(input_ids)
-        for row, index in enumerate(run):
-            length = len(posts[index].ids)
-            input_ids[row, :length] = posts[index].ids
-            attention_mask[row, :length] = 1
+        for row, post in enumerate(posts):
+            input_ids[row, : len(post.ids)] = post.ids
+            attention_mask[row, : len(post.ids)] = 1
         answers = self._session.run(self._outputs, {"input_ids": input_ids, "attention_mask": attention_mask})
-        for name, answer in zip(self._outputs, answers, strict=True):
-            arrays[name][run] = answer
+        batch.rows[run] = np.concatenate(answers, axis=1)
+        if self.cache is not None:
+            for index, post in zip(run, posts, strict=True):
+                key = key_of(post)
+                batch.rows[batch.copies[key]] = batch.rows[index]
+                self.cache.put(key, batch.rows[index])
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Posts that are scored together.
+
+    Attributes:
+        rows: `(n_posts, size of all outputs)`, filled by the runs.
+        copies: with a cache, the places of each post in the batch.
+    """
+
+    posts: Sequence[Encoded]
+    rows: NDArray[np.float32]
+    copies: dict[bytes, list[int]] = field(default_factory=dict)
 
 
 class Scoring:
@@ -98,33 +144,22 @@ class Scoring:
             future.cancel()
 
 
-def plan_runs(posts: Sequence[Encoded], run_tokens: int = RUN_TOKENS) -> list[list[int]]:
+def plan_runs(
+    posts: Sequence[Encoded], wanted: Iterable[int] | None = None, run_tokens: int = RUN_TOKENS
+) -> list[list[int]]:
     """Deal posts into runs of like length, because padding is what costs.
+
+    Args:
+        wanted: the indices of the posts to deal out; by default all.
 
     Returns:
         The indices of the posts of each run. A run has at most `run_tokens` tokens with its padding, or one post.
     """
     runs: list[list[int]] = []
-    for index in sorted(range(len(posts)), key=lambda index: len(posts[index].ids)):
+    for index in sorted(range(len(posts)) if wanted is None else wanted, key=lambda index: len(posts[index].ids)):
         # Lengths ascend, so this post sets the width of the run that it joins.
         if runs and (len(runs[-1]) + 1) * len(posts[index].ids) <= run_tokens:
             runs[-1].append(index)
         else:
             runs.append([index])
     return runs
-
-
-def available_cpus() -> int:
-    """CPUs that this process may run on, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _session(model: Path) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only: warnings about the graph are the exporter's to judge
-    try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exceptions share no narrower base
-        raise BundleError(f"{model}: onnxruntime cannot load the graph: {error}") from error

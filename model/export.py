@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnxruntime.transformers import optimizer
+from onnxruntime.transformers.fusion_options import FusionOptions
 from torch import Tensor, nn
 
 from data.errors import ExportError
 from data.files import whole_file
 from model.network import TriageNetwork
 from model.scores import EMBEDDING
+from model.session import open_session
 
 INPUTS = ("input_ids", "attention_mask")
 OPSET = 17
@@ -69,7 +70,7 @@ def check_parity(network: TriageNetwork, path: Path, tolerance: float = TOLERANC
     Raises:
         ExportError: a logit differs by more than `tolerance`, or a most probable label differs.
     """
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path)
     names = [output.name for output in session.get_outputs()]
     largest = 0.0
     for input_ids, attention_mask in _parity_batches(network):
@@ -134,6 +135,9 @@ def _fuse(network: TriageNetwork, path: Path) -> None:
     family = _FUSED_FAMILIES.get(encoder.model_type)
     if family is None:
         return
+    options = FusionOptions(family)
+    options.enable_skip_layer_norm = False  # slower than its parts on a CPU: see model/session.py
+    options.enable_embed_layer_norm = False  # no faster than its parts, whose tables can then be quantised
     # opt_level 0: only the fusions, no rewriting by onnxruntime that would tie the file to this machine.
     fused = optimizer.optimize_model(
         str(path),
@@ -141,6 +145,7 @@ def _fuse(network: TriageNetwork, path: Path) -> None:
         num_heads=encoder.num_attention_heads,
         hidden_size=encoder.hidden_size,
         opt_level=0,
+        optimization_options=options,
     )
     fused.save_model_to_file(str(path))
 

@@ -18,9 +18,14 @@ from typing import Any
 import httpx
 import pytest
 
-from data.starter_corpus import STARTER
+from data.starter_corpus import STARTER, read_starter
 from data.taxonomy import DEFAULT_TAXONOMY
+from evaluation.speed import largest_shift
 from model.bundle import Bundle
+from model.engine import Engine
+from model.export import export_onnx
+from model.network import TriageNetwork
+from model.quantize import quantize
 from model.registry import Registry
 
 pytestmark = pytest.mark.slow
@@ -110,8 +115,9 @@ def test_the_bundle_learned_something_and_can_be_traced(models: Path) -> None:
     assert figures["intent"]["accuracy"] > 0.3  # one in 24 by chance
     provenance = bundle.manifest.provenance
     assert [file["name"] for file in provenance["data"]["files"]] == [f"{writer}.jsonl" for writer in WRITERS]
-    operators = provenance["graph"]["operators"]
-    assert (operators["Attention"], operators["EmbedLayerNormalization"], operators["BiasGelu"]) == (6, 1, 6)
+    operators = provenance["graph"]["float32"]["operators"]
+    assert (operators["Attention"], operators["LayerNormalization"], operators["BiasGelu"]) == (6, 13, 6)
+    assert (provenance["graph"]["int8"]["products"], provenance["graph"]["int8"]["tables"]) == (24, 1)
 
 
 def test_it_serves_is_killed_and_serves_the_same_answers_again(models: Path) -> None:
@@ -128,7 +134,33 @@ def test_it_serves_is_killed_and_serves_the_same_answers_again(models: Path) -> 
     for one, many in zip(alone, before, strict=True):
         for head, answer in many["labels"].items():
             assert one["labels"][head]["label"] == answer["label"]
-            assert one["labels"][head]["confidence"] == pytest.approx(answer["confidence"], abs=1e-5)
+            assert one["labels"][head]["confidence"] == pytest.approx(answer["confidence"], abs=1e-6)
+
+
+def test_int8_answers_alike_alone_and_in_any_batch_in_process_and_over_http(models: Path, tmp_path: Path) -> None:
+    """On the graph of the real encoder, gate or no gate."""
+    bundle = Bundle.load(Registry(models).resolve())
+    network = TriageNetwork.from_pretrained(bundle.weights())
+    texts = [example.post.text for example in read_starter() if example.metadata["writer"] == "w93"][:160]
+    posts = bundle.tokenizer().encode(texts)
+    export_onnx(network, tmp_path / "float32.onnx")
+    quantize(tmp_path / "float32.onnx", tmp_path / "int8.onnx", posts[:40])
+    for graph in ("float32.onnx", "int8.onnx"):
+        engine = Engine(tmp_path / graph, bundle.tokenizer(), [head.name for head in bundle.taxonomy])
+        shift, others = largest_shift(engine, posts)
+        assert shift <= 1e-6
+        assert others == 0
+        engine.close()
+    with service(models, TRIAGE_CACHED_POSTS="0") as (_, client):
+        batches = [texts[:7], texts[7:71], texts[71:]]
+        together = [result for batch in batches for result in ask(client, batch)]
+        for text, result in list(zip(texts, together, strict=True))[::4]:
+            [alone] = ask(client, [text])
+            assert alone["route"] == result["route"]
+            for head, answer in result["labels"].items():
+                assert alone["labels"][head]["label"] == answer["label"]
+                assert alone["labels"][head]["decision"] == answer["decision"]
+                assert alone["labels"][head]["confidence"] == pytest.approx(answer["confidence"], abs=1e-6)
 
 
 def test_sigterm_lets_the_requests_under_way_finish(models: Path) -> None:

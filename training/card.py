@@ -32,4 +32,10 @@ def card(reference: str, figures: Mapping[str, Any], provenance: Mapping[str, An
             for name, head in figures["weighted"].items()
         )
         lines += ["", f"With the rows weighted to the shares of an unfiltered stream: {shown}."]
+    graph = provenance["graph"]
+    if against := graph.get("int8_against_float32"):
+        agreement = ", ".join(f"{head} {share:.1%}" for head, share in against["label_agreement"].items())
+        lines += ["", f"int8 gives the label of float32 for these shares of the posts: {agreement}."]
+    if reasons := graph.get("fp32_because"):
+        lines += ["", f"Served in float32, because int8 did not pass its gate: {'; '.join(reasons)}."]
     return "\n".join([*lines, "", "All figures: metrics.json. All provenance: manifest.json.", ""])

@@ -10,8 +10,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from data.files import whole_file
-from data.posts import Example
-from data.splitting import split_by_group
+from data.splitting import subset
 from model.bundle import Bundle
 from model.registry import Registry
 from training.pipeline import RUNS, Job, is_begun, train_bundle
@@ -51,12 +50,6 @@ def learning_curve(job: Job, sizes: Sequence[int], work: Registry) -> list[Point
 def curve_folder(job: Job, models: Path) -> Path:
     """The work folder of just this job: other data of any part, or another recipe, have another one."""
     return models / RUNS / f"curve-{job.identity(whole=True)}"
-
-
-def subset(examples: Sequence[Example], size: int) -> list[Example]:
-    """About `size` examples, in whole groups; that of a smaller size lies within that of a larger."""
-    share = min(size / len(examples), 1.0)
-    return split_by_group(examples, {"kept": share, "rest": 1 - share}, seed="curve")["kept"]
 
 
 def draw(points: Sequence[Point], path: Path) -> None:

@@ -10,8 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from transformers import set_seed
 
 from data.errors import DataError
@@ -21,23 +19,16 @@ from data.normalise import fingerprint
 from data.posts import Example
 from data.splitting import Parts, split_by_group, without_posts
 from data.taxonomy import Taxonomy
-from evaluation.calibration import fit_temperature
-from evaluation.metrics import evaluate
-from evaluation.targets import targets_of
-from evaluation.weighting import Shares, weights_for
+from evaluation.weighting import Shares
 from model import bundle as layout
 from model.bundle import Bundle, inherit, seal
-from model.decision import decide
 from model.encoders import find_encoder
-from model.engine import Engine
-from model.export import Exported, export_onnx
 from model.network import TriageNetwork
-from model.policy import Policy
 from model.registry import Registry, check_name
-from model.scores import UNLABELLED, Scores
 from model.tokenizer import PostTokenizer
 from training.card import card
 from training.encoding import NoisyDataset, to_dataset
+from training.precision import Judges, Precision, ServedGraph, serve_at
 from training.recipe import Recipe
 from training.run import train
 
@@ -83,23 +74,6 @@ class Job:
         return _hash([asdict(self.recipe), self.taxonomy.sha256, rows])[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Judges:
-    """What a model is calibrated on and scored on.
-
-    Attributes:
-        shares: as in a `Job`.
-    """
-
-    calibration: Sequence[Example]
-    test: Sequence[Example]
-    shares: Shares | None = None
-
-    def weights(self, examples: Sequence[Example]) -> NDArray[np.float64] | None:
-        """Weights that give the labels their shares in the stream, where these are known."""
-        return None if self.shares is None else weights_for(examples, self.shares)
-
-
 def is_begun(job: Job, registry: Registry) -> bool:
     """Whether an interrupted run of the job can be taken up again."""
     return _work_folder(job, registry).exists()
@@ -131,10 +105,8 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
         tokenizer.pad_id,
         resume,
     )
-    model = work / layout.MODEL
-    exported = export_onnx(network, model)
     judges = Judges(job.parts.calibration, job.parts.test, job.shares)
-    policy, figures = _calibrate_and_score(model, tokenizer, job.taxonomy, judges)
+    graph = serve_at(Precision.INT8, network, tokenizer, job.taxonomy, posts_of(job.parts.train), judges, work)
     learned = [fingerprint(text) for text in posts_of([*job.parts.train, *job.parts.dev])]
     provenance = {
         "encoder": encoder.name,
@@ -145,22 +117,22 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
             "posts": {part: len(getattr(job.parts, part)) for part in ("train", "dev", "calibration", "test")},
             "learned_sha256": _hash(sorted(learned)),
         },
-        **_graph_and_code(exported),
+        **_graph_and_code(graph),
     }
 
     def fill(folder: Path, number: int) -> None:
         network.save_pretrained(folder / layout.WEIGHTS)
-        shutil.copyfile(model, folder / layout.MODEL)
+        shutil.copyfile(graph.path, folder / layout.MODEL)
         (folder / layout.TOKENIZER).write_text(tokenizer.to_json(), encoding="utf-8")
         (folder / layout.TAXONOMY).write_text(json.dumps(job.taxonomy.to_dict(), indent=2), encoding="utf-8")
         (folder / layout.TRAINING_ROWS).write_text("\n".join(sorted(set(learned))) + "\n", encoding="utf-8")
-        policy.write(folder / layout.POLICY)
-        _write_figures(folder, job.name, number, figures, provenance)
+        graph.policy.write(folder / layout.POLICY)
+        _write_figures(folder, job.name, number, graph.figures, provenance)
         seal(
             folder,
             name=job.name,
             version=number,
-            precision="fp32",
+            precision=graph.precision,
             max_tokens=tokenizer.max_tokens,
             provenance=provenance,
         )
@@ -170,12 +142,15 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
     return published
 
 
-def export_bundle(bundle: Bundle, examples: Sequence[Example], sources: Sequence[Path], registry: Registry) -> Path:
+def export_bundle(
+    bundle: Bundle, precision: Precision, examples: Sequence[Example], sources: Sequence[Path], registry: Registry
+) -> Path:
     """Export a bundle's weights anew and publish the result as the next version of its name.
 
     Args:
+        precision: int8 falls back to float32 where it does not pass the gate; the manifest says why.
         examples: labelled posts, from the files `sources`. Those that taught the weights are set aside; of the others
-            half of the groups fit the calibration, half score it.
+            half of the groups fit the calibration and the scales of int8, half score it.
 
     Raises:
         BundleError: there are no weights in the bundle.
@@ -192,10 +167,14 @@ def export_bundle(bundle: Bundle, examples: Sequence[Example], sources: Sequence
             "score on the other: give labelled posts that it has not seen"
         )
     with whole_folder(registry.root / RUNS) as work:
-        model = work / layout.MODEL
-        exported = export_onnx(network, model)
-        policy, figures = _calibrate_and_score(
-            model, tokenizer, bundle.taxonomy, Judges(halves["calibration"], halves["test"])
+        graph = serve_at(
+            precision,
+            network,
+            tokenizer,
+            bundle.taxonomy,
+            posts_of(halves["calibration"]),
+            Judges(halves["calibration"], halves["test"]),
+            work,
         )
         provenance = {
             **bundle.manifest.provenance,
@@ -206,20 +185,20 @@ def export_bundle(bundle: Bundle, examples: Sequence[Example], sources: Sequence
                     "set_aside": len(examples) - len(unseen),
                 },
             },
-            **_graph_and_code(exported),
+            **_graph_and_code(graph),
         }
 
         def fill(folder: Path, number: int) -> None:
             inherit(bundle, folder, (layout.WEIGHTS, layout.TOKENIZER, layout.TAXONOMY, layout.TRAINING_ROWS))
-            shutil.copyfile(model, folder / layout.MODEL)
-            policy.write(folder / layout.POLICY)
-            _write_figures(folder, bundle.manifest.name, number, figures, provenance)
+            shutil.copyfile(graph.path, folder / layout.MODEL)
+            graph.policy.write(folder / layout.POLICY)
+            _write_figures(folder, bundle.manifest.name, number, graph.figures, provenance)
             seal(
                 folder,
                 name=bundle.manifest.name,
                 version=number,
                 parent=bundle.manifest.reference,
-                precision="fp32",
+                precision=graph.precision,
                 max_tokens=tokenizer.max_tokens,
                 provenance=provenance,
             )
@@ -227,43 +206,8 @@ def export_bundle(bundle: Bundle, examples: Sequence[Example], sources: Sequence
         return registry.publish(bundle.manifest.name, fill)
 
 
-def fit_policy(
-    scores: Scores,
-    examples: Sequence[Example],
-    taxonomy: Taxonomy,
-    model_sha256: str,
-    weights: NDArray[np.float64] | None = None,
-) -> Policy:
-    """Plain thresholds with one temperature a head; a head that no example carries keeps its logits as they are."""
-    temperatures = {}
-    for head in taxonomy:
-        targets = targets_of(examples, head)
-        known = targets != UNLABELLED
-        if np.any(known):
-            temperatures[head.name] = fit_temperature(
-                scores.logits[head.name][known], targets[known], None if weights is None else weights[known]
-            )
-    return Policy.plain(taxonomy, model_sha256, temperatures)
-
-
 def _work_folder(job: Job, registry: Registry) -> Path:
     return registry.root / RUNS / f"{job.name}-{job.identity()}"
-
-
-def _calibrate_and_score(
-    model: Path, tokenizer: PostTokenizer, taxonomy: Taxonomy, judges: Judges
-) -> tuple[Policy, dict[str, Any]]:
-    """Fit the policy on one part and score it on the other, both with the exported graph that will be served."""
-    engine = Engine(model, tokenizer, [head.name for head in taxonomy])
-    try:
-        scores = engine.score(posts_of(judges.calibration))
-        policy = fit_policy(
-            scores, judges.calibration, taxonomy, file_sha256(model), judges.weights(judges.calibration)
-        )
-        decisions = decide(engine.score(posts_of(judges.test)), policy)
-        return policy, evaluate(decisions, judges.test, taxonomy, judges.weights(judges.test))
-    finally:
-        engine.close()
 
 
 def _write_figures(
@@ -273,11 +217,11 @@ def _write_figures(
     write_whole(folder / layout.CARD, card(f"{name}@{number}", figures, provenance))
 
 
-def _graph_and_code(exported: Exported) -> dict[str, Any]:
+def _graph_and_code(graph: ServedGraph) -> dict[str, Any]:
     root = Path(__file__).parent.parent
     code = [file_sha256(path) for package in _SOURCES for path in sorted((root / package).glob("*.py"))]
     return {
-        "graph": asdict(exported),
+        "graph": graph.provenance,
         "code_sha256": _hash(code),
         "packages": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),

@@ -1,7 +1,7 @@
 """`triage data`: labelled history in, looked over, split."""
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -206,7 +206,8 @@ def curve(
         wanted = [int(size) for size in sizes.split(",")]
     except ValueError:
         raise ConfigurationError(f"--sizes is {sizes!r}; expected numbers with commas between them") from None
-    job = job_of(files or [], recipe_of(preset), taxonomy=taxonomy, dev=None, name="curve")
+    recipe = replace(recipe_of(preset), most_posts=None)
+    job = job_of(files or [], recipe, taxonomy=taxonomy, dev=None, name="curve")
     work = Registry(curve_folder(job, registry(models).root))
     try:
         points = learning_curve(job, wanted, work)

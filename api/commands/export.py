@@ -6,11 +6,24 @@ from typing import Annotated
 
 import typer
 
-from api.commands.shared import BundleArgument, ModelsOption, extra, load_bundle, note, read_labelled, registry
+from api.commands.shared import (
+    BundleArgument,
+    ModelsOption,
+    extra,
+    load_bundle,
+    note,
+    note_precision,
+    read_labelled,
+    registry,
+)
 from data.errors import ConfigurationError
+from model.bundle import Bundle
 
 
-class Precision(StrEnum):
+class Wished(StrEnum):
+    """The precisions, named here so that the help needs no training library."""
+
+    INT8 = "int8"
     FP32 = "fp32"
 
 
@@ -19,7 +32,9 @@ def export(
     data: Annotated[
         list[Path] | None, typer.Option(help="labelled posts that the model never saw: half calibrate, half score it")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="of the graph")] = Precision.FP32,
+    precision: Annotated[
+        Wished, typer.Option(help="of the graph; int8 falls back to fp32 where it would decide otherwise")
+    ] = Wished.INT8,
     to_hub_format: Annotated[
         Path | None, typer.Option(help="instead of a bundle, a folder of weights and tokenizer for transformers")
     ] = None,
@@ -29,6 +44,7 @@ def export(
     with extra("train"):
         from training.hub_format import write_hub_format
         from training.pipeline import export_bundle
+        from training.precision import Precision
 
     source = load_bundle(bundle, models)
     if to_hub_format:
@@ -39,5 +55,7 @@ def export(
         raise ConfigurationError(
             "give --data FILE: the policy of a new graph is fitted on its own scores of labelled posts"
         )
-    path = export_bundle(source, read_labelled(data, source.taxonomy), data, registry(models))
-    note(f"wrote {path} ({precision}); promote it: triage models promote {path.parent.name}@{path.name}")
+    path = export_bundle(source, Precision(precision), read_labelled(data, source.taxonomy), data, registry(models))
+    written = Bundle.load(path)
+    note_precision(written)
+    note(f"wrote {path} ({written.manifest.precision}); promote it: triage models promote {written.manifest.reference}")

@@ -9,7 +9,7 @@ from api.commands.shared import heads_of, note, read_labelled
 from data.errors import ConfigurationError
 from data.examples import posts_of
 from data.normalise import fingerprint
-from data.splitting import Parts, split_by_group, split_into_parts, without_posts
+from data.splitting import Parts, split_by_group, split_into_parts, subset, without_posts
 from data.starter_corpus import read_starter, split_starter, starter_files, stream_shares
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 from training.pipeline import Job
@@ -47,6 +47,9 @@ def job_of(files: Sequence[Path], recipe: Recipe, *, taxonomy: Path | None, dev:
         raise ConfigurationError("--taxonomy and --dev go with files of labelled posts; none was given")
     else:
         heads, parts = Taxonomy.read(DEFAULT_TAXONOMY), split_starter(read_starter())
+    if recipe.most_posts and len(parts.train) > recipe.most_posts:
+        note(f"of {len(parts.train)} posts that could teach, this preset takes {recipe.most_posts}; full takes all")
+        parts = replace(parts, train=subset(parts.train, recipe.most_posts))
     sizes = ", ".join(f"{part} {len(getattr(parts, part))}" for part in ("train", "dev", "calibration", "test"))
     note(f"posts: {sizes}; encoder {recipe.encoder}, {recipe.epochs} epochs")
     return Job(

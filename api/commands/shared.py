@@ -90,6 +90,12 @@ def read_labelled(files: list[Path], taxonomy: Taxonomy) -> list[Example]:
     return reading.examples
 
 
+def note_precision(bundle: Bundle) -> None:
+    """Say why a bundle is served in float32, where int8 was wished and did not pass its gate."""
+    for reason in bundle.manifest.provenance["graph"].get("fp32_because", ()):
+        note(f"served in fp32 instead of int8: {reason}")
+
+
 def quiet_libraries() -> None:
     """No bars and warnings of transformers: loading and saving take a second, and a run has a bar of its own."""
     from transformers.utils import logging

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.shared import ModelsOption, extra, note, quiet_libraries, registry, stdout
+from api.commands.shared import ModelsOption, extra, note, note_precision, quiet_libraries, registry, stdout
 from model.bundle import Bundle
 
 
@@ -41,7 +41,9 @@ def train(
     target = registry(models)
     path = train_bundle(job, target, resume=resume)
 
-    figures = Bundle.load(path).metrics()
+    bundle = Bundle.load(path)
+    note_precision(bundle)
+    figures = bundle.metrics()
     stdout.print(overview(figures))
     if "routing" in figures:
         stdout.print(routing(figures))

@@ -1,7 +1,7 @@
 import json
 import logging
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from api.problems import PROBLEM_JSON, STATUS, Code
 from api.schemas import ClassifyResponse
 from model.bundle import Bundle
 from model.engine import Engine
-from model.tokenizer import Encoded
 from tests.api.conftest import Serving, serving_app, until
 
 PRIVATE = "sesame-4711"
@@ -48,7 +47,7 @@ def test_a_single_post_is_answered_in_the_envelope_of_the_contract(client: httpx
         "version": "1",
         "taxonomy": answer["model"]["taxonomy"],
         "policy": answer["model"]["policy"],
-        "precision": "fp32",
+        "precision": "int8",
     }
     [result] = answer["results"]
     assert list(result) == ["index", "status", "labels", "route", "input", "warnings"]
@@ -238,7 +237,7 @@ def test_answers_are_counted(serving: Serving) -> None:
         'triage_warnings_total{warning="truncated"} 1.0',
         'triage_problems_total{code="invalid_request"} 1.0',
         'triage_requests_total{route="/classify",status="200"} 1.0',
-        'triage_model{name="toy",precision="fp32",version="1"} 1.0',
+        'triage_model{name="toy",precision="int8",version="1"} 1.0',
         "triage_queued_posts 0.0",
     ):
         assert line in lines
@@ -267,11 +266,11 @@ def test_the_openapi_document_is_whole_and_names_every_refusal(client: httpx.Cli
 class BrokenBundle(Bundle):
     """A bundle whose engine fails on a request of one post, with the text in its message; the warm-up has three."""
 
-    def engine(self, workers: int | None = None) -> Engine:
-        engine = Bundle.engine(self, workers)
+    def engine(self, workers: int | None = None, cached_posts: int = 0) -> Engine:
+        engine = Bundle.engine(self, workers, cached_posts)
 
-        def fail(posts: Sequence[Encoded], run: Any, arrays: Any) -> None:
-            if len(posts) == 1:
+        def fail(batch: Any, run: list[int]) -> None:
+            if len(batch.posts) == 1:
                 raise ValueError(PRIVATE)
 
         engine._run = fail  # type: ignore[method-assign]  # the one way in which a session can fail

@@ -23,8 +23,8 @@ class GatedBundle(Bundle):
 
     gate: threading.Event = field(default_factory=threading.Event)
 
-    def engine(self, workers: int | None = None) -> Engine:
-        engine = Bundle.engine(self, workers)
+    def engine(self, workers: int | None = None, cached_posts: int = 0) -> Engine:
+        engine = Bundle.engine(self, workers, cached_posts)
         submit = engine.submit
 
         def hold(posts: Sequence[Encoded]) -> Scoring:

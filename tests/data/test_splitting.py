@@ -15,6 +15,7 @@ from data.splitting import (
     split_by_group,
     split_by_time,
     split_into_parts,
+    subset,
     without_posts,
 )
 
@@ -155,3 +156,12 @@ def test_a_post_that_stands_in_an_earlier_part_is_left_out_of_a_later_one() -> N
 def test_a_row_whose_time_cannot_be_read_is_named(time: str | None, said: str) -> None:
     with pytest.raises(DataError, match=said):
         split_by_time(timed("2026-01-01", time), {"train": 0.5, "test": 0.5})
+
+
+def test_a_smaller_subset_lies_within_a_larger_and_no_group_is_torn() -> None:
+    paired = [Example(Post(f"post number {index}"), {}, group=f"g{index // 2}") for index in range(60)]
+    small, large = ({id(example) for example in subset(paired, size)} for size in (15, 40))
+    assert small < large
+    groups = [example.group for example in paired if id(example) in small]
+    assert all(groups.count(group) == 2 for group in groups)
+    assert subset(paired, 1000) == paired

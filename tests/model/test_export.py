@@ -66,10 +66,10 @@ def perturbed(network: TriageNetwork, by: float) -> TriageNetwork:
 
 def test_the_graph_is_fused_as_far_as_onnxruntime_can(written: Written) -> None:
     operators = written.exported.operators
-    counts = {name: operators.get(name, 0) for name in ("EmbedLayerNormalization", "Attention", "BiasGelu")}
-    assert counts == {"EmbedLayerNormalization": 1, "Attention": 2, "BiasGelu": 2}
-    assert operators["SkipLayerNormalization"] == 4
-    assert not operators.keys() & {"LayerNormalization", "Softmax", "Erf", "Dropout"}
+    counts = {name: operators.get(name, 0) for name in ("Attention", "BiasGelu", "LayerNormalization")}
+    assert counts == {"Attention": 2, "BiasGelu": 2, "LayerNormalization": 5}
+    slower = {"SkipLayerNormalization", "EmbedLayerNormalization"}  # than their parts, on a CPU
+    assert not operators.keys() & {"Softmax", "Erf", "Dropout", *slower}
 
 
 def test_what_is_reported_is_what_was_written(written: Written) -> None:

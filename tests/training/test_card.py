@@ -22,6 +22,7 @@ PROVENANCE = {
     "recipe": {"epochs": 8, "seed": 13},
     "best_epoch": 6.0,
     "data": {"posts": {"train": 1000}, "learned_sha256": "0123456789abcdef" * 4},
+    "graph": {},
 }
 
 
@@ -38,6 +39,18 @@ def test_a_card_has_a_row_of_figures_for_each_head_and_a_kappa_for_an_ordered_on
     text = card("posts@3", FIGURES, PROVENANCE)
     assert "| intent | 240 | 0.917 | 0.800 | 0.750 to 0.852 | 0.032 |  |" in text
     assert "| urgency | 250 | 0.700 | 0.650 | 0.600 to 0.700 | 0.100 | 0.778 |" in text
+
+
+def test_a_card_says_how_int8_agrees_with_float32() -> None:
+    graph = {"int8_against_float32": {"label_agreement": {"intent": 0.9932, "urgency": 0.99}}}
+    text = card("posts@3", FIGURES, PROVENANCE | {"graph": graph})
+    assert "int8 gives the label of float32 for these shares of the posts: intent 99.3%, urgency 99.0%." in text
+    assert "Served in float32" not in text
+
+
+def test_a_card_says_why_float32_is_served() -> None:
+    text = card("posts@3", FIGURES, PROVENANCE | {"graph": {"fp32_because": ["one fault", "another"]}})
+    assert "Served in float32, because int8 did not pass its gate: one fault; another." in text
 
 
 def test_every_row_of_the_table_has_as_many_cells_as_its_head() -> None:

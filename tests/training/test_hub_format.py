@@ -8,6 +8,8 @@ from transformers import AutoTokenizer
 
 from data.errors import BundleError
 from model.bundle import WEIGHTS, Bundle
+from model.engine import Engine
+from model.export import export_onnx
 from model.network import TriageNetwork
 from training.hub_format import write_hub_format
 
@@ -36,12 +38,15 @@ def test_the_tokenizer_gives_the_ids_that_the_bundle_gives(bundle: Bundle, folde
     assert ids == [post.ids for post in bundle.tokenizer().encode(TEXTS)]
 
 
-def test_network_and_tokenizer_answer_a_batch_as_the_engine_does(bundle: Bundle, folder: Path) -> None:
+def test_network_and_tokenizer_answer_a_batch_as_the_float32_engine_does(
+    bundle: Bundle, folder: Path, tmp_path: Path
+) -> None:
     network = TriageNetwork.from_pretrained(folder).train(False)
+    export_onnx(TriageNetwork.from_pretrained(bundle.weights()), tmp_path / "model.onnx")
     batch = AutoTokenizer.from_pretrained(folder)(TEXTS, truncation=True, padding=True, return_tensors="pt")
     with torch.no_grad():
         answers = network(batch["input_ids"], batch["attention_mask"]).logits
-    engine = bundle.engine(workers=1)
+    engine = Engine(tmp_path / "model.onnx", bundle.tokenizer(), [head.name for head in bundle.taxonomy])
     expected = engine.score(TEXTS).logits
     engine.close()
     assert answers.keys() == expected.keys()

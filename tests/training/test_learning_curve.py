@@ -2,22 +2,12 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from data.posts import Example
-from data.splitting import Parts
+from data.splitting import Parts, subset
 from data.taxonomy import Taxonomy
 from model.registry import Registry
-from training.learning_curve import curve_folder, draw, learning_curve, subset
+from training.learning_curve import curve_folder, draw, learning_curve
 from training.pipeline import Job
 from training.recipe import Recipe
-
-
-def test_a_smaller_subset_lies_within_a_larger_and_no_group_is_torn(examples: list[Example]) -> None:
-    paired = [replace(example, group=f"g{index // 2}") for index, example in enumerate(examples)]
-    small, large = ({id(example) for example in subset(paired, size)} for size in (15, 40))
-    assert small < large
-    groups = [example.group for example in paired if id(example) in small]
-    assert all(groups.count(group) == 2 for group in groups)
-    assert subset(paired, 1000) == paired
 
 
 def test_a_curve_has_a_point_a_size_is_resumed_and_drawn(

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import platform
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
@@ -25,7 +27,8 @@ from model.bundle import MANIFEST, MODEL, TAXONOMY, TOKENIZER, TRAINING_ROWS, WE
 from model.decision import decide
 from model.registry import Registry
 from model.scores import Scores
-from training.pipeline import Job, export_bundle, fit_policy, train_bundle
+from training.pipeline import Job, export_bundle, train_bundle
+from training.precision import Precision, fit_policy
 from training.recipe import Recipe
 
 
@@ -52,12 +55,17 @@ def twins(job: Job, tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
 
 
 @pytest.fixture(scope="module")
-def exported(registry: Registry, parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """`toy@2`, exported anew from the weights of `toy@1`, in a copy of the registry."""
+def held_out(parts: Parts) -> list[Example]:
+    """Posts that did not teach `toy@1`, and some that picked its epoch."""
+    return [*parts.dev, *parts.calibration, *parts.test]
+
+
+@pytest.fixture(scope="module")
+def exported(registry: Registry, held_out: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """`toy@2`, exported anew in float32 from the weights of `toy@1`, in a copy of the registry."""
     root = tmp_path_factory.mktemp("exported") / "models"
     copy = Registry(Path(shutil.copytree(registry.root, root)))
-    held_out = [*parts.dev, *parts.calibration, *parts.test]
-    return Bundle.load(export_bundle(Bundle.load(copy.resolve("toy@1")), held_out, [], copy))
+    return Bundle.load(export_bundle(Bundle.load(copy.resolve("toy@1")), Precision.FP32, held_out, [], copy))
 
 
 def test_provenance_names_encoder_recipe_and_outcome(bundle: Bundle, recipe: Recipe) -> None:
@@ -78,8 +86,9 @@ def test_provenance_names_the_data(bundle: Bundle, parts: Parts) -> None:
 
 def test_provenance_names_graph_code_and_versions(bundle: Bundle) -> None:
     provenance = bundle.manifest.provenance
-    assert provenance["graph"]["operators"]["Attention"] == 2
-    assert 0 <= provenance["graph"]["largest_difference"] <= 1e-4
+    assert provenance["graph"]["float32"]["operators"]["Attention"] == 2
+    assert provenance["graph"]["int8"]["products"] == 8
+    assert 0 <= provenance["graph"]["float32"]["largest_difference"] <= 1e-4
     assert len(bytes.fromhex(provenance["code_sha256"])) == 32
     assert provenance["python"] == platform.python_version()
     assert provenance["packages"].keys() >= {"torch", "transformers", "onnxruntime", "tokenizers"}
@@ -224,13 +233,39 @@ def test_an_exported_bundle_keeps_weights_tokenizer_taxonomy_and_rows(exported: 
     assert exported.policy.model_sha256 == exported.manifest.files[MODEL]
 
 
+def test_the_wished_precision_is_served_and_stands_in_the_manifest(exported: Bundle, bundle: Bundle) -> None:
+    assert (bundle.manifest.precision, exported.manifest.precision) == ("int8", "fp32")
+    assert "int8" not in exported.manifest.provenance["graph"]
+    assert (exported.path / MODEL).stat().st_size != (bundle.path / MODEL).stat().st_size
+
+
 def test_an_exported_bundle_scores_as_its_parent_does(exported: Bundle, bundle: Bundle, parts: Parts) -> None:
     engines = [each.engine(workers=1) for each in (exported, bundle)]
     child, parent = (engine.score(posts_of(parts.test)) for engine in engines)
     for engine in engines:
         engine.close()
     for head, logits in parent.logits.items():
-        np.testing.assert_allclose(child.logits[head], logits, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(child.logits[head], logits, rtol=0, atol=0.01)  # the parent's are in int8
+        np.testing.assert_array_equal(child.logits[head].argmax(axis=1), logits.argmax(axis=1))
+
+
+def test_int8_that_does_not_pass_its_gate_is_not_served_and_the_manifest_says_why(
+    registry: Registry, held_out: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Registry(Path(shutil.copytree(registry.root, tmp_path / "models")))
+    monkeypatch.setattr("model.quantize._to_int8", _coarse)
+    path = export_bundle(Bundle.load(copy.resolve("toy@1")), Precision.INT8, held_out, [], copy)
+    manifest = Bundle.load(path).manifest
+    assert manifest.precision == "fp32"
+    reasons = manifest.provenance["graph"]["fp32_because"]
+    fault = re.compile(r"\w+: the same label for [\d.]+% of \d+ posts, expected at least 98%")
+    assert any(map(fault.fullmatch, reasons))
+    assert f"Served in float32, because int8 did not pass its gate: {reasons[0]}" in Bundle.load(path).card()
+
+
+def _coarse(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Weights in steps so wide that only their signs are left."""
+    return np.sign(matrix).astype(np.int8), np.full(matrix.shape[1], np.abs(matrix).mean(), np.float32)
 
 
 def test_provenance_of_an_exported_bundle_counts_the_posts_that_it_was_scored_on(exported: Bundle) -> None:
@@ -246,7 +281,7 @@ def test_examples_of_one_group_are_too_few_to_calibrate_and_score(copy: Registry
     one_story = [replace(example, group="one story") for example in parts.test]
     before = sorted(copy.root.rglob("*"))
     with pytest.raises(DataError, match="too few to calibrate on one half and score on the other"):
-        export_bundle(Bundle.load(copy.resolve("toy")), one_story, [], copy)
+        export_bundle(Bundle.load(copy.resolve("toy")), Precision.INT8, one_story, [], copy)
     assert sorted(copy.root.rglob("*")) == before
 
 
@@ -256,5 +291,5 @@ def test_a_bundle_without_weights_cannot_be_exported(copy: Registry, parts: Part
     plain["files"] = {name: sha for name, sha in plain["files"].items() if not name.startswith(WEIGHTS)}
     (path / MANIFEST).write_text(json.dumps(plain), encoding="utf-8")
     with pytest.raises(BundleError, match="no training weights in this bundle"):
-        export_bundle(Bundle.load(path), parts.test, [], copy)
+        export_bundle(Bundle.load(path), Precision.INT8, parts.test, [], copy)
     assert copy.references() == ["toy@1"]

@@ -1,0 +1,159 @@
+"""How fast engines are on this machine: interleaved rounds, so that what disturbs one disturbs the other too."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from model.decision import calibrated
+from model.engine import Engine
+from model.session import open_session
+from model.tokenizer import Encoded
+
+ROUNDS = 9
+
+# Tokens of a post, at the 5th, 15th, ... 95th percentile, as the default encoder's tokenizer counts them.
+BANKING77 = (8, 9, 10, 11, 12, 13, 14, 17, 22, 34)
+REAL_POSTS = (13, 20, 25, 29, 33, 37, 41, 46, 53, 70)
+
+_LENGTHS = (8, 16, 32, 64, 128)
+_TOKENS_A_ROUND = 8_000
+_SINGLE_POSTS = 60
+_MATRIX = (256, 384, 1536)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Figures of one engine on one mix of posts.
+
+    Attributes:
+        posts_per_second: of each round.
+        milliseconds: of each round, the median time of a post that is alone.
+    """
+
+    posts_per_second: list[float]
+    milliseconds: list[float]
+
+
+def mixes(longest: int) -> dict[str, tuple[int, ...]]:
+    """Lengths by name: posts of one length, and posts as long as those of two sets.
+
+    Args:
+        longest: tokens that the model takes.
+    """
+    single = {str(length): (length,) for length in _LENGTHS if length <= longest}
+    sets = {"BANKING77": BANKING77, "real posts": REAL_POSTS}
+    return single | {name: tuple(min(length, longest) for length in lengths) for name, lengths in sets.items()}
+
+
+def posts_of_lengths(lengths: Sequence[int], vocabulary: int, count: int | None = None) -> list[Encoded]:
+    """Posts of random words, so that no two are alike.
+
+    Args:
+        lengths: in tokens; each is as likely as the others.
+        vocabulary: number of tokens that the model knows.
+        count: of the posts; by default as many as make a round of fair length.
+    """
+    random = np.random.default_rng(13)
+    return [
+        Encoded(random.integers(vocabulary // 2, vocabulary, length).tolist(), truncated=False, empty=False)
+        for length in random.choice(lengths, count or int(_TOKENS_A_ROUND / np.mean(lengths)))
+    ]
+
+
+def race(engines: Mapping[str, Engine], posts: Sequence[Encoded], rounds: int = ROUNDS) -> dict[str, Figures]:
+    """Let engines score the same posts, in bulk and one at a time, turn by turn."""
+    figures = {name: Figures([], []) for name in engines}
+    for turn in range(rounds + 1):
+        for name, engine in engines.items():
+            start = time.perf_counter()
+            engine.submit(posts).result()
+            rate = len(posts) / (time.perf_counter() - start)
+            alone = [_seconds(engine, [post]) for post in posts[:_SINGLE_POSTS]]
+            if turn > 0:  # the first one warms up
+                figures[name].posts_per_second.append(rate)
+                figures[name].milliseconds.append(1000 * float(np.median(alone)))
+    return figures
+
+
+def matrix_rate(workers: int, rounds: int = ROUNDS) -> list[float]:
+    """Rate of float32 matrix products with `workers` threads, in GFLOP/s by round: the limit of a float32 engine."""
+    rows, inner, columns = _MATRIX
+    random = np.random.default_rng(13)
+    weight = numpy_helper.from_array(random.normal(size=(inner, columns)).astype(np.float32), "weight")
+    ends = [
+        helper.make_tensor_value_info("left", TensorProto.FLOAT, [rows, inner]),
+        helper.make_tensor_value_info("product", TensorProto.FLOAT, [rows, columns]),
+    ]
+    node = helper.make_node("MatMul", ["left", "weight"], ["product"])
+    graph = helper.make_graph([node], "product", ends[:1], ends[1:], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = open_session(model.SerializeToString(), threads=workers)
+    left = random.normal(size=(rows, inner)).astype(np.float32)
+    rates = []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        for _ in range(200):
+            session.run(None, {"left": left})
+        rates.append(200 * 2 * rows * inner * columns / (time.perf_counter() - start) / 1e9)
+    return rates[1:]
+
+
+def multiply_adds(float32: Path) -> int:
+    """Multiply-adds that a token costs: one for each number of the weights of the graph's matrix products."""
+    graph = onnx.load(str(float32)).graph
+    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in graph.initializer}
+    products = [node for node in graph.node if node.op_type in ("MatMul", "Attention")]
+    return sum(sizes.get(node.input[1], 0) for node in products)
+
+
+def largest_shift(engine: Engine, posts: Sequence[Encoded]) -> tuple[float, int]:
+    """Score posts alone, and all together in another order.
+
+    Returns:
+        The largest difference of an uncalibrated probability, and how many posts got another label in some head.
+    """
+    order = np.random.default_rng(13).permutation(len(posts))
+    together = engine.submit([posts[index] for index in order]).result()
+    alone = [engine.submit([posts[index]]).result() for index in order]
+    shift, other = 0.0, np.zeros(len(posts), bool)
+    for head, logits in together.logits.items():
+        single = np.concatenate([scores.logits[head] for scores in alone])
+        shift = max(shift, float(np.abs(_softmax(logits) - _softmax(single)).max(initial=0.0)))
+        other |= logits.argmax(axis=1) != single.argmax(axis=1)
+    return shift, int(other.sum())
+
+
+def soak(engine: Engine, posts: int, seed: int = 13) -> Iterator[int]:
+    """Score posts of every length, and say after each batch how many are done."""
+    random = np.random.default_rng(seed)
+    done = 0
+    while done < posts:
+        lengths = random.integers(3, engine.tokenizer.max_tokens + 1, 256) // random.integers(1, 12, 256) + 3
+        batch = [
+            Encoded(random.integers(5, 50, length).tolist(), truncated=False, empty=False)
+            for length in np.minimum(lengths, engine.tokenizer.max_tokens)
+        ]
+        engine.submit(batch).result()
+        done += len(batch)
+        yield done
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median, least and greatest."""
+    return {"median": float(np.median(values)), "min": min(values), "max": max(values)}
+
+
+def _seconds(engine: Engine, posts: Sequence[Encoded]) -> float:
+    start = time.perf_counter()
+    engine.submit(posts).result()
+    return time.perf_counter() - start
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    return calibrated(logits, temperature=1.0)
