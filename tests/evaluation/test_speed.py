@@ -87,7 +87,7 @@ def test_an_engine_whose_answers_depend_on_neighbours_is_seen(engine: Engine, mo
 
     class Shifting:
         def run(self, names: list[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-            return [answer + len(answer) * np.arange(answer.shape[1]) for answer in run(names, feeds)]
+            return [answer + (len(answer) - 1) * np.arange(answer.shape[1]) for answer in run(names, feeds)]
 
     monkeypatch.setattr(engine, "_session", Shifting())
     shift, others = largest_shift(engine, some(40))
