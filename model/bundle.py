@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ TRAINING_ROWS = "training_rows.txt"
 WEIGHTS = "weights"
 
 SERVED = (MODEL, TOKENIZER, TAXONOMY, POLICY)
+
+
+class Precision(StrEnum):
+    """Of a graph."""
+
+    INT8 = "int8"
+    FP32 = "fp32"
 
 
 class Manifest(BaseModel):

@@ -21,14 +21,14 @@ from data.splitting import Parts, split_by_group, without_posts
 from data.taxonomy import Taxonomy
 from evaluation.weighting import Shares
 from model import bundle as layout
-from model.bundle import Bundle, inherit, seal
+from model.bundle import Bundle, Precision, inherit, seal
 from model.encoders import find_encoder
 from model.network import TriageNetwork
 from model.registry import Registry, check_name
 from model.tokenizer import PostTokenizer
 from training.card import card
 from training.encoding import NoisyDataset, to_dataset
-from training.precision import Judges, Precision, ServedGraph, serve_at
+from training.precision import Judges, ServedGraph, serve_at
 from training.recipe import Recipe
 from training.run import train
 

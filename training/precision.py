@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from data.errors import ExportError
+from data.errors import BundleError, ExportError
 from data.examples import posts_of
 from data.files import file_sha256
 from data.posts import Example
@@ -20,6 +19,7 @@ from evaluation.calibration import fit_temperature
 from evaluation.metrics import evaluate
 from evaluation.targets import targets_of
 from evaluation.weighting import Shares, weights_for
+from model.bundle import Precision
 from model.decision import decide
 from model.engine import Engine, plan_runs
 from model.export import export_onnx
@@ -35,13 +35,6 @@ SAMPLE_POSTS = 300
 
 _SEED = 13
 _TORCH_TOKENS = 2048  # torch is at its best with larger runs than onnxruntime
-
-
-class Precision(StrEnum):
-    """Of a graph."""
-
-    FP32 = "fp32"
-    INT8 = "int8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +105,7 @@ def serve_at(
         comparison = compare(reference, candidate)
         provenance["int8_against_float32"] = asdict(comparison)
         faults = comparison.faults()
-    except ExportError as error:
+    except (ExportError, BundleError) as error:  # it cannot be quantised, or onnxruntime cannot load what came of it
         faults = [str(error)]
     if not faults:
         return ServedGraph(int8, precision, candidate.policy, candidate.figures, provenance)

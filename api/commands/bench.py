@@ -15,19 +15,21 @@ import typer
 from rich.table import Table
 
 from api.commands.shared import BundleArgument, JsonOption, ModelsOption, extra, load_bundle, note, print_json, stdout
+from data.errors import BundleError
 from data.files import whole_file
 from model.bundle import MODEL, WEIGHTS, Bundle
 
 _EXACTNESS_POSTS = 2000
 _SOAK_POSTS = 200_000
-_SOAK_BATCH = 256
 _SOAK_ENGINES = 200
 
 
 def bench(
     bundle: BundleArgument = None,
     as_json: JsonOption = False,
-    plot: Annotated[Path | None, typer.Option(help="draw posts a second by length (.svg, .png)")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="draw the work done by length, in float32 matrix rates (.svg, .png)")
+    ] = None,
     soak: Annotated[
         bool, typer.Option("--soak", help="instead: memory over 200,000 posts of every length and 200 replaced engines")
     ] = False,
@@ -107,7 +109,7 @@ def _soak(bundle: Bundle, *, as_json: bool) -> None:
     course: dict[str, list[float]] = {"posts": [], "engines": []}
     engine = bundle.engine()
     for done in speed.soak(engine, _SOAK_POSTS):
-        if done % (_SOAK_POSTS // 20) < _SOAK_BATCH:
+        if done >= (len(course["posts"]) + 1) * _SOAK_POSTS // 20:
             course["posts"].append(_resident_mb("self"))
             note(f"{done} posts scored: {course['posts'][-1]:.0f} MB")
     engine.close()
@@ -146,7 +148,7 @@ def _serving(bundle: Bundle) -> dict[str, float]:
         try:
             while not _answers(port):
                 if process.poll() is not None or time.perf_counter() - start > 60:
-                    return {}
+                    raise BundleError(f"{bundle.path}: the service did not answer within a minute; try: triage serve")
                 time.sleep(0.01)
             seconds = time.perf_counter() - start
             resident = _resident_mb(str(process.pid))

@@ -1,6 +1,5 @@
 """`triage export`."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,14 +16,7 @@ from api.commands.shared import (
     registry,
 )
 from data.errors import ConfigurationError
-from model.bundle import Bundle
-
-
-class Wished(StrEnum):
-    """The precisions, named here so that the help needs no training library."""
-
-    INT8 = "int8"
-    FP32 = "fp32"
+from model.bundle import Bundle, Precision
 
 
 def export(
@@ -33,8 +25,8 @@ def export(
         list[Path] | None, typer.Option(help="labelled posts that the model never saw: half calibrate, half score it")
     ] = None,
     precision: Annotated[
-        Wished, typer.Option(help="of the graph; int8 falls back to fp32 where it would decide otherwise")
-    ] = Wished.INT8,
+        Precision, typer.Option(help="of the graph; int8 falls back to fp32 where it would decide otherwise")
+    ] = Precision.INT8,
     to_hub_format: Annotated[
         Path | None, typer.Option(help="instead of a bundle, a folder of weights and tokenizer for transformers")
     ] = None,
@@ -44,7 +36,6 @@ def export(
     with extra("train"):
         from training.hub_format import write_hub_format
         from training.pipeline import export_bundle
-        from training.precision import Precision
 
     source = load_bundle(bundle, models)
     if to_hub_format:
@@ -55,7 +46,7 @@ def export(
         raise ConfigurationError(
             "give --data FILE: the policy of a new graph is fitted on its own scores of labelled posts"
         )
-    path = export_bundle(source, Precision(precision), read_labelled(data, source.taxonomy), data, registry(models))
+    path = export_bundle(source, precision, read_labelled(data, source.taxonomy), data, registry(models))
     written = Bundle.load(path)
     note_precision(written)
     note(f"wrote {path} ({written.manifest.precision}); promote it: triage models promote {written.manifest.reference}")

@@ -24,14 +24,14 @@ from data.normalise import fingerprint
 from data.posts import Example, Post
 from data.splitting import Parts
 from data.taxonomy import Taxonomy
-from model.bundle import MANIFEST, MODEL, TAXONOMY, TOKENIZER, TRAINING_ROWS, WEIGHTS, Bundle
+from model.bundle import MANIFEST, MODEL, TAXONOMY, TOKENIZER, TRAINING_ROWS, WEIGHTS, Bundle, Precision
 from model.decision import decide
 from model.quantize import Quantised, quantize
 from model.registry import Registry
 from model.scores import Scores
 from model.tokenizer import Encoded
 from training.pipeline import Job, export_bundle, train_bundle
-from training.precision import Precision, fit_policy
+from training.precision import fit_policy
 from training.recipe import Recipe
 
 

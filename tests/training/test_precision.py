@@ -7,10 +7,11 @@ from data.errors import ExportError
 from data.examples import posts_of
 from data.splitting import Parts
 from data.taxonomy import Taxonomy
-from model.bundle import Bundle
+from model.bundle import Bundle, Precision
 from model.engine import Engine
 from model.network import TriageNetwork
-from training.precision import Judges, Precision, ServedGraph, network_scores, serve_at
+from model.quantize import Quantised
+from training.precision import Judges, ServedGraph, network_scores, serve_at
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,19 @@ def test_a_graph_that_cannot_be_quantised_is_served_in_float32(
     graph = served(Precision.INT8, network, bundle, parts, tmp_path)
     assert graph.precision is Precision.FP32
     assert graph.provenance["fp32_because"] == ["nothing to quantise"]
+
+
+def test_int8_that_onnxruntime_cannot_load_is_not_served(
+    network: TriageNetwork, bundle: Bundle, parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_nonsense(graph: Path, path: Path, sample: object) -> Quantised:
+        path.write_bytes(b"no graph")
+        return Quantised(1, 1, 1, 1)
+
+    monkeypatch.setattr("training.precision.quantize", write_nonsense)
+    graph = served(Precision.INT8, network, bundle, parts, tmp_path)
+    assert graph.precision is Precision.FP32
+    assert "onnxruntime cannot load the graph" in graph.provenance["fp32_because"][0]
 
 
 def test_a_float32_graph_that_decides_otherwise_than_the_network_is_an_error(
