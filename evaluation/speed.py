@@ -1,9 +1,10 @@
 """How fast engines are on this machine: interleaved rounds, so that what disturbs one disturbs the other too."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,6 +17,7 @@ from model.session import open_session
 from model.tokenizer import Encoded
 
 ROUNDS = 9
+EXACTNESS_POSTS = 2000
 
 # Tokens of a post, at the 5th, 15th, ... 95th percentile, as the default encoder's tokenizer counts them: in the
 # test set of BANKING77, and in 142 real posts to companies, most of them tweets.
@@ -145,9 +147,64 @@ def soak(engine: Engine, posts: int, seed: int = 13) -> Iterator[int]:
         yield done
 
 
+def benchmark(
+    engines: Mapping[str, Engine],
+    vocabulary: int,
+    work: int,
+    rounds: int = ROUNDS,
+    report: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Race engines over all mixes, and check that no answer depends on its neighbours.
+
+    Args:
+        engines: by precision; `fp32` is what the others are compared with.
+        vocabulary: number of tokens that the model knows.
+        work: multiply-adds that a token costs.
+        report: told what is being measured.
+
+    Returns:
+        Figures that JSON can hold: the machine's `matrix_gflops`; by name of the `mixes` their mean length and the
+        figures of each engine; the `exactness` of each engine.
+    """
+    workers = engines["fp32"].workers
+    longest = engines["fp32"].tokenizer.max_tokens
+    report(f"{rounds} interleaved rounds, {workers} threads; anything else that runs now spoils the figures")
+    limit = spread(matrix_rate(workers, rounds))
+    measured: dict[str, Any] = {"threads": workers, "matrix_gflops": limit, "mixes": {}, "exactness": {}}
+    for name, lengths in mixes(longest).items():
+        report(f"posts of {name} tokens" if name.isdigit() else f"posts of the lengths of {name}")
+        posts = posts_of_lengths(lengths, vocabulary)
+        tokens = sum(len(post.ids) for post in posts) / len(posts)
+        matrix_seconds = 2 * work * tokens / (limit["median"] * 1e9)  # that a post would take at the matrix rate
+        raced = race(engines, posts, rounds)
+        measured["mixes"][name] = {
+            "tokens": tokens,
+            "engines": {
+                precision: {
+                    "posts_per_second": spread(figures.posts_per_second),
+                    "times_the_matrix_rate": spread([rate * matrix_seconds for rate in figures.posts_per_second]),
+                    "single_ms": spread(figures.milliseconds),
+                    "bulk_against_fp32": spread(_ratios(figures.posts_per_second, raced["fp32"].posts_per_second)),
+                    "single_against_fp32": spread(_ratios(raced["fp32"].milliseconds, figures.milliseconds)),
+                }
+                for precision, figures in raced.items()
+            },
+        }
+    report(f"{EXACTNESS_POSTS} posts alone and together")
+    posts = posts_of_lengths(mixes(longest)["real posts"], vocabulary, EXACTNESS_POSTS)
+    for precision, engine in engines.items():
+        shift, others = largest_shift(engine, posts)
+        measured["exactness"][precision] = {"posts": len(posts), "largest_shift": shift, "other_labels": others}
+    return measured
+
+
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Median, least and greatest."""
     return {"median": float(np.median(values)), "min": min(values), "max": max(values)}
+
+
+def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def _seconds(engine: Engine, posts: Sequence[Encoded]) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,11 @@ from model.scores import EMBEDDING, Scores
 from model.session import open_session
 from model.tokenizer import Encoded, PostTokenizer
 
-RUN_TOKENS = 128
-"""Tokens of one run, padding included: about eight short posts fill a core; more only make others wait longer."""
+RUN_TOKENS = 256
+"""Most tokens of one run, padding included: fewer read the weights too often, more leave the core's own cache."""
+
+LEAST_RUN_TOKENS = 64
+"""A batch is not cut finer than this to keep every worker busy: small runs cost more a token."""
 
 
 class Engine:
@@ -64,7 +68,8 @@ class Engine:
         """Queue posts for scoring and return at once."""
         batch = _Batch(posts, np.empty((len(posts), sum(self._sizes.values())), np.float32))
         wanted = range(len(posts)) if self.cache is None else self._not_cached(batch, self.cache)
-        futures = [self._threads.submit(self._run, batch, run) for run in plan_runs(posts, wanted)]
+        run_tokens = share_of_worker((len(posts[index].ids) for index in wanted), self.workers)
+        futures = [self._threads.submit(self._run, batch, run) for run in plan_runs(posts, wanted, run_tokens)]
         columns = np.split(batch.rows, np.cumsum(list(self._sizes.values()))[:-1], axis=1)
         arrays = dict(zip(self._sizes, columns, strict=True))
         return Scoring(Scores(arrays, arrays.pop(EMBEDDING)), futures)
@@ -79,8 +84,9 @@ class Engine:
 
     def _not_cached(self, batch: "_Batch", cache: ScoreCache) -> list[int]:
         """Fill in the rows that are known; return the posts to score, one for all of its copies in the batch."""
-        for index, post in enumerate(batch.posts):
-            batch.copies.setdefault(key_of(post), []).append(index)
+        batch.keys = [key_of(post) for post in batch.posts]
+        for index, key in enumerate(batch.keys):
+            batch.copies.setdefault(key, []).append(index)
         wanted = []
         for key, copies in batch.copies.items():
             row = cache.get(key, len(copies))
@@ -100,8 +106,8 @@ class Engine:
         answers = self._session.run(self._outputs, {"input_ids": input_ids, "attention_mask": attention_mask})
         batch.rows[run] = np.concatenate(answers, axis=1)
         if self.cache is not None:
-            for index, post in zip(run, posts, strict=True):
-                key = key_of(post)
+            for index in run:
+                key = batch.keys[index]
                 batch.rows[batch.copies[key]] = batch.rows[index]
                 self.cache.put(key, batch.rows[index])
 
@@ -112,11 +118,13 @@ class _Batch:
 
     Attributes:
         rows: `(n_posts, size of all outputs)`, filled by the runs.
-        copies: with a cache, the places of each post in the batch.
+        keys: with a cache, what each post is found by.
+        copies: with a cache, the places in the batch that share a key.
     """
 
     posts: Sequence[Encoded]
     rows: NDArray[np.float32]
+    keys: list[bytes] = field(default_factory=list)
     copies: dict[bytes, list[int]] = field(default_factory=dict)
 
 
@@ -142,6 +150,11 @@ class Scoring:
         """Give up the runs that have not begun."""
         for future in self.futures:
             future.cancel()
+
+
+def share_of_worker(lengths: Iterable[int], workers: int) -> int:
+    """Tokens of a run such that a small batch still keeps every worker busy."""
+    return min(RUN_TOKENS, max(LEAST_RUN_TOKENS, ceil(sum(lengths) / workers)))
 
 
 def plan_runs(

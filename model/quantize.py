@@ -1,15 +1,17 @@
 """Static int8: matrix products in 8 bits whose scales are constants, so that no answer depends on a post's neighbours.
 
 Dynamic quantisation takes the scale of an activation from the whole batch. Here it is fixed beforehand, from a sample
-of posts. A few channels of an activation are far larger than the others and would use up the range that all share. So
-channels are evened out between activation and weight first (SmoothQuant, Xiao et al. 2023,
-https://arxiv.org/abs/2211.10438), and the one or two that stick out most stay in float32 (as in LLM.int8(), Dettmers et
-al. 2022, https://arxiv.org/abs/2208.07339).
+of posts. A few channels of an activation are far larger than the others and would use up the range that all share.
+Behind a LayerNormalization, where they are always the same, channels are therefore evened out between activation and
+weight (SmoothQuant, Xiao et al. 2023, https://arxiv.org/abs/2211.10438). A channel that still sticks out is spread over
+several columns of the product (as in outlier channel splitting, Zhao et al. 2019, https://arxiv.org/abs/1901.09504):
+each column takes one piece of its range and is saturated outside it, so that the pieces add up to the value.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,12 @@ MIGRATION = 0.85
 """Strength of the evening out: 1 moves the whole spread of an activation's channels into the weights."""
 
 OUTLIER = 2.5
-"""A channel sticks out when its largest value is so many times that of the 99th percentile of the channels."""
+"""Channels above the 99th percentile are spread where the largest of them is so many times that percentile."""
 
 _MICROSOFT = "com.microsoft"
 _LOOKUP_ROWS = 1000  # a table of fewer rows (positions, segments) is too small to be worth 8 bits
 _SMALL = 1e-4
+_ROUNDING = 1 / 255  # a channel that leaves the range by less than a step needs no piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +93,16 @@ class _Range:
     def outliers(self) -> NDArray[np.int64]:
         """The channels that stick out."""
         largest = self.largest()
-        return np.flatnonzero(largest > OUTLIER * np.quantile(largest, 0.99))
+        usual = np.quantile(largest, 0.99)
+        return np.flatnonzero(largest > (usual if largest.max() > OUTLIER * usual else np.inf))
 
-    def without(self, channels: NDArray[np.int64]) -> "_Range":
-        """The same, some channels silent."""
-        low, high = self.low.copy(), self.high.copy()
-        low[channels] = high[channels] = 0
-        return _Range(low, high)
+    def without_outliers(self) -> "_Range":
+        """The same, the channels that stick out cut to the largest of the others."""
+        edge = np.delete(self.largest(), self.outliers()).max()
+        return _Range(np.maximum(self.low, -edge), np.minimum(self.high, edge))
+
+    def __truediv__(self, spread: NDArray[np.float32]) -> "_Range":
+        return _Range(self.low / spread, self.high / spread)
 
 
 def _is_product(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> bool:
@@ -136,6 +142,7 @@ class _Rewriting:
         self._ranges = ranges
         self._nodes: list[onnx.NodeProto] = []
         self._biases = self._find_biases()
+        self._normalised = {node.output[0] for node in model.graph.node if node.op_type == "LayerNormalization"}
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def run(self) -> int:
@@ -147,7 +154,9 @@ class _Rewriting:
             elif self._is_lookup(node):
                 self._lookup(node)
                 tables += 1
-            elif not self._is_bias(node):
+            elif any(name in self._biases for name in node.input):
+                self._without_bias(node)
+            else:
                 self._nodes.append(node)
         del self._graph.node[:]
         self._graph.node.extend(self._nodes)
@@ -157,51 +166,41 @@ class _Rewriting:
         self._graph.initializer.extend([*kept, *self._constants.values()])
         return tables
 
-    def _find_biases(self) -> dict[str, tuple[str, str]]:
-        """By product whose result goes into the addition of a constant row alone: that row, and the name of the sum."""
+    def _find_biases(self) -> dict[str, str]:
+        """By product whose result goes into the addition of a constant row alone: that row."""
         products = {
             node.output[0] for node in self._graph.node if node.op_type == "MatMul" and _is_product(node, self._weights)
         }
         uses = Counter(name for node in self._graph.node for name in node.input)
         found = {}
         for node in self._graph.node:
-            if node.op_type != "Add":
-                continue
-            for product, bias in (tuple(node.input), tuple(node.input)[::-1]):
-                row = self._weights.get(bias)
-                if product in products and uses[product] == 1 and row is not None and len(row.dims) == 1:
-                    found[product] = (bias, node.output[0])
+            if node.op_type in ("Add", "BiasGelu"):
+                for product, bias in (tuple(node.input), tuple(node.input)[::-1]):
+                    row = self._weights.get(bias)
+                    if product in products and uses[product] == 1 and row is not None and len(row.dims) == 1:
+                        found[product] = bias
         return found
 
-    def _is_bias(self, node: onnx.NodeProto) -> bool:
-        return node.op_type == "Add" and any(
-            self._biases.get(name, ("", ""))[1] == node.output[0] for name in node.input
-        )
+    def _without_bias(self, node: onnx.NodeProto) -> None:
+        """What is left of an addition that the product before it does now."""
+        product = next(name for name in node.input if name in self._biases)
+        if node.op_type == "BiasGelu":
+            self._add("Gelu", [product], node.output, domain=_MICROSOFT)
+        else:
+            self._add("Identity", [product], node.output)  # onnxruntime takes it out
 
     def _product(self, node: onnx.NodeProto) -> None:
-        name, weight = node.input[0], numpy_helper.to_array(self._weights[node.input[1]]).copy()
-        outliers = self._ranges[name].outliers()
-        apart = weight[outliers]
-        weight[outliers] = 0
-        bias, result = self._biases.get(node.output[0], ("", node.output[0]))
-        output = f"{result}_int8" if len(outliers) else result
-        activation, steps = self._operands(node, self._ranges[name].without(outliers), weight)
+        activation, steps, bias = self._operands(node, self._biases.get(node.output[0], ""))
         self._add(
             "MatMulIntegerToFloat",
             [activation.name, steps.name, activation.scale, steps.scale, activation.zero, steps.zero, bias],
-            [output],
+            node.output,
             domain=_MICROSOFT,
         )
-        if len(outliers):
-            channels = f"{node.output[0]}_outliers"
-            self._add("Gather", [name, self._constant(f"{channels}_places", outliers)], [channels], axis=-1)
-            self._add("MatMul", [channels, self._constant(f"{channels}_weight", apart)], [f"{channels}_product"])
-            self._add("Add", [output, f"{channels}_product"], [result])
 
     def _attention(self, node: onnx.NodeProto) -> None:
-        weight = numpy_helper.to_array(self._weights[node.input[1]])
-        activation, steps = self._operands(node, self._ranges[node.input[0]], weight)
-        bias, mask = node.input[2], node.input[3] if len(node.input) > 3 else ""
+        activation, steps, bias = self._operands(node, node.input[2])
+        mask = node.input[3] if len(node.input) > 3 else ""
         self._add(
             "QAttention",
             [activation.name, steps.name, bias, activation.scale, steps.scale, mask, activation.zero, steps.zero],
@@ -210,30 +209,49 @@ class _Rewriting:
         )
         self._nodes[-1].attribute.extend(node.attribute)
 
-    def _operands(
-        self, node: onnx.NodeProto, values: _Range, weight: NDArray[np.float32]
-    ) -> tuple["_Operand", "_Operand"]:
-        spread = _spread(values, weight)
-        activation = self._activation(node, values, spread)
-        return activation, self._weight(f"{node.output[0]}_weight", weight * spread[:, None])
+    def _operands(self, node: onnx.NodeProto, bias: str) -> tuple["_Operand", "_Operand", str]:
+        """The activation in uint8, the weight in int8, and the bias with what the pieces' offsets add to it."""
+        name, values = node.input[0], self._ranges[node.input[0]]
+        weight = numpy_helper.to_array(self._weights[node.input[1]])
+        if name in self._normalised:
+            spread = _spread(values.without_outliers(), weight)
+            name, values, weight = self._even_out(node, spread), values / spread, weight * spread[:, None]
+        grid = _Grid.over(values.without_outliers())
+        activation = self._operand(f"{node.output[0]}_input", grid.scale, np.uint8(grid.zero))
+        pieces = grid.pieces(values)
+        if not pieces:
+            self._add("QuantizeLinear", [name, activation.scale, activation.zero], [activation.name])
+            return activation, self._weight(node, weight)[0], bias
+        self._spread_pieces(name, activation, pieces)
+        operand, floats = self._weight(node, np.concatenate([weight, weight[[piece.channel for piece in pieces]]]))
+        # The product takes the zero point off every column. A piece has one of its own, which is made good here.
+        offsets = np.array([grid.zero - piece.zero for piece in pieces]) * grid.scale
+        old = numpy_helper.to_array(self._weights[bias]) if bias else 0
+        return activation, operand, self._constant(f"{activation.name}_bias", old + offsets @ floats[len(weight) :])
 
-    def _activation(self, node: onnx.NodeProto, values: _Range, spread: NDArray[np.float32]) -> "_Operand":
-        """uint8, one scale: `x / spread` is rounded to steps of the scale around the zero point."""
-        low = min(float((values.low / spread).min()), 0.0)
-        high = max(float((values.high / spread).max()), 0.0)
-        scale = np.float32(max(high - low, _SMALL) / 255)
-        operand = self._operand(f"{node.output[0]}_input", scale, np.uint8(np.clip(round(-low / scale), 0, 255)))
-        even = f"{operand.name}_even"
+    def _even_out(self, node: onnx.NodeProto, spread: NDArray[np.float32]) -> str:
+        even = f"{node.output[0]}_even"
         self._add("Mul", [node.input[0], self._constant(f"{even}_factor", 1 / spread)], [even])
-        self._add("QuantizeLinear", [even, operand.scale, operand.zero], [operand.name])
-        return operand
+        return even
 
-    def _weight(self, name: str, weight: NDArray[np.float32]) -> "_Operand":
-        """int8, a scale a column."""
+    def _spread_pieces(self, name: str, activation: "_Operand", pieces: "list[_Piece]") -> None:
+        """Quantise the channels, and once more for each piece beyond their range, into further columns."""
+        main, apart, shifted, beyond = (f"{activation.name}_{part}" for part in ("main", "apart", "shifted", "beyond"))
+        places = self._constant(f"{apart}_places", np.array([piece.channel for piece in pieces], np.int64))
+        shifts = self._constant(f"{apart}_shifts", np.array([-piece.start for piece in pieces], np.float32))
+        nought = self._constant(f"{apart}_zero", np.uint8(0))
+        self._add("QuantizeLinear", [name, activation.scale, activation.zero], [main])
+        self._add("Gather", [name, places], [apart], axis=-1)
+        self._add("Add", [apart, shifts], [shifted])
+        self._add("QuantizeLinear", [shifted, activation.scale, nought], [beyond])
+        self._add("Concat", [main, beyond], [activation.name], axis=-1)
+
+    def _weight(self, node: onnx.NodeProto, weight: NDArray[np.float32]) -> "tuple[_Operand, NDArray[np.float32]]":
+        """int8, a scale a column; and the floats that these steps stand for."""
         steps, scale = _to_int8(weight)
-        operand = self._operand(name, scale, np.zeros(scale.shape, np.int8))
+        operand = self._operand(f"{node.output[0]}_weight", scale, np.zeros(scale.shape, np.int8))
         self._constant(operand.name, steps)
-        return operand
+        return operand, steps * scale
 
     def _operand(self, name: str, scale: Any, zero: Any) -> "_Operand":
         return _Operand(name, self._constant(f"{name}_scale", scale), self._constant(f"{name}_zero", zero))
@@ -268,6 +286,42 @@ class _Operand:
     name: str
     scale: str
     zero: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A further column for a channel: its value less `start`, in steps of which number `zero` stands for nothing."""
+
+    channel: int
+    start: float
+    zero: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The 256 steps of an activation: `x` is `round(x / scale) + zero`, saturated."""
+
+    scale: np.float32
+    zero: int
+
+    @staticmethod
+    def over(values: _Range) -> "_Grid":
+        """The finest one that holds all values, and zero."""
+        low, high = min(float(values.low.min()), 0.0), max(float(values.high.max()), 0.0)
+        scale = np.float32(max(high - low, _SMALL) / 255)
+        return _Grid(scale, int(np.clip(round(-low / scale), 0, 255)))
+
+    def pieces(self, values: _Range) -> list[_Piece]:
+        """What lies beyond the steps, in pieces of 255 more steps each."""
+        width = 255 * float(self.scale)
+        bottom, top = -self.zero * float(self.scale), (255 - self.zero) * float(self.scale)
+        found = []
+        for channel, (low, high) in enumerate(zip(values.low, values.high, strict=True)):
+            above = ceil((high - top) / width - _ROUNDING)
+            found += [_Piece(channel, top + number * width, 0) for number in range(above)]
+            below = ceil((bottom - low) / width - _ROUNDING)
+            found += [_Piece(channel, bottom - (number + 1) * width, 255) for number in range(below)]
+        return found
 
 
 def _spread(activation: _Range, weight: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -120,24 +120,13 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
         **_graph_and_code(graph),
     }
 
-    def fill(folder: Path, number: int) -> None:
+    def lay(folder: Path) -> None:
         network.save_pretrained(folder / layout.WEIGHTS)
-        shutil.copyfile(graph.path, folder / layout.MODEL)
         (folder / layout.TOKENIZER).write_text(tokenizer.to_json(), encoding="utf-8")
         (folder / layout.TAXONOMY).write_text(json.dumps(job.taxonomy.to_dict(), indent=2), encoding="utf-8")
         (folder / layout.TRAINING_ROWS).write_text("\n".join(sorted(set(learned))) + "\n", encoding="utf-8")
-        graph.policy.write(folder / layout.POLICY)
-        _write_figures(folder, job.name, number, graph.figures, provenance)
-        seal(
-            folder,
-            name=job.name,
-            version=number,
-            precision=graph.precision,
-            max_tokens=tokenizer.max_tokens,
-            provenance=provenance,
-        )
 
-    published = registry.publish(job.name, fill)
+    published = _publish(registry, job.name, graph, tokenizer.max_tokens, provenance, lay)
     shutil.rmtree(work)
     return published
 
@@ -188,33 +177,45 @@ def export_bundle(
             **_graph_and_code(graph),
         }
 
-        def fill(folder: Path, number: int) -> None:
+        def lay(folder: Path) -> None:
             inherit(bundle, folder, (layout.WEIGHTS, layout.TOKENIZER, layout.TAXONOMY, layout.TRAINING_ROWS))
-            shutil.copyfile(graph.path, folder / layout.MODEL)
-            graph.policy.write(folder / layout.POLICY)
-            _write_figures(folder, bundle.manifest.name, number, graph.figures, provenance)
-            seal(
-                folder,
-                name=bundle.manifest.name,
-                version=number,
-                parent=bundle.manifest.reference,
-                precision=graph.precision,
-                max_tokens=tokenizer.max_tokens,
-                provenance=provenance,
-            )
 
-        return registry.publish(bundle.manifest.name, fill)
+        name, parent = bundle.manifest.name, bundle.manifest.reference
+        return _publish(registry, name, graph, tokenizer.max_tokens, provenance, lay, parent)
 
 
 def _work_folder(job: Job, registry: Registry) -> Path:
     return registry.root / RUNS / f"{job.name}-{job.identity()}"
 
 
-def _write_figures(
-    folder: Path, name: str, number: int, figures: dict[str, Any], provenance: Mapping[str, Any]
-) -> None:
-    write_whole(folder / layout.METRICS, json.dumps(figures, indent=2) + "\n")
-    write_whole(folder / layout.CARD, card(f"{name}@{number}", figures, provenance))
+def _publish(
+    registry: Registry,
+    name: str,
+    graph: ServedGraph,
+    max_tokens: int,
+    provenance: Mapping[str, Any],
+    lay: Callable[[Path], None],
+    parent: str | None = None,
+) -> Path:
+    """Publish a graph with its policy, figures and card, and what `lay` puts beside them."""
+
+    def fill(folder: Path, number: int) -> None:
+        lay(folder)
+        shutil.copyfile(graph.path, folder / layout.MODEL)
+        graph.policy.write(folder / layout.POLICY)
+        write_whole(folder / layout.METRICS, json.dumps(graph.figures, indent=2) + "\n")
+        write_whole(folder / layout.CARD, card(f"{name}@{number}", graph.figures, provenance))
+        seal(
+            folder,
+            name=name,
+            version=number,
+            parent=parent,
+            precision=graph.precision,
+            max_tokens=max_tokens,
+            provenance=provenance,
+        )
+
+    return registry.publish(name, fill)
 
 
 def _graph_and_code(graph: ServedGraph) -> dict[str, Any]:

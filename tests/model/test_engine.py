@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data.errors import BundleError
 from model.bundle import MODEL, Bundle
 from model.cpus import available_cpus
-from model.engine import Engine, plan_runs
+from model.engine import LEAST_RUN_TOKENS, RUN_TOKENS, Engine, plan_runs, share_of_worker
 from model.scores import Scores
 from model.tokenizer import Encoded
 
@@ -98,6 +98,21 @@ def test_runs_cover_every_post_once_and_stay_within_the_budget(lengths: list[int
     assert sorted(index for run in runs for index in run) == list(range(len(lengths)))
     for run in runs:
         assert len(run) == 1 or len(run) * max(lengths[index] for index in run) <= budget
+
+
+@pytest.mark.parametrize(
+    ("lengths", "workers", "tokens"),
+    [
+        ([16] * 12, 2, 96),
+        ([16] * 12, 3, 64),
+        ([100, 101], 2, 101),
+        ([16], 8, LEAST_RUN_TOKENS),
+        ([50] * 90, 2, RUN_TOKENS),
+    ],
+    ids=["both workers get half", "rounded", "rounded up", "a single post", "a large batch"],
+)
+def test_a_small_batch_is_dealt_out_to_all_workers(lengths: list[int], workers: int, tokens: int) -> None:
+    assert share_of_worker(lengths, workers) == tokens
 
 
 def test_posts_of_like_length_share_a_run() -> None:

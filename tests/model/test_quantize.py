@@ -92,9 +92,9 @@ def test_no_scale_is_taken_from_the_batch(graphs: tuple[Path, Path, Quantised]) 
     graph = onnx.load(str(graphs[1])).graph
     constants = {tensor.name for tensor in graph.initializer}
     assert not [node for node in graph.node if node.op_type.startswith("Dynamic")]
-    scales = [node.input[1] for node in graph.node if node.op_type == "QuantizeLinear"]
-    assert len(scales) == 8
-    assert set(scales) <= constants
+    quantising = [node for node in graph.node if node.op_type == "QuantizeLinear"]
+    assert len(quantising) >= 8
+    assert {name for node in quantising for name in node.input[1:]} <= constants
 
 
 def test_weights_and_table_are_kept_in_8_bits_and_the_float_ones_are_gone(graphs: tuple[Path, Path, Quantised]) -> None:
@@ -114,41 +114,68 @@ def test_answers_are_those_of_float32_but_for_small_steps(graphs: tuple[Path, Pa
     assert (expected[0].argmax(axis=1) == found[0].argmax(axis=1)).mean() >= 0.95
 
 
-def one_product(path: Path, large: dict[int, float]) -> None:
+def one_product(path: Path, large: dict[int, float], *, normalised: bool) -> None:
     """A graph that looks rows up and multiplies them, some of whose channels are larger than the others."""
     random = np.random.default_rng(6)
-    table = random.normal(size=(2000, 256)).astype(np.float32)
-    for channel, times in large.items():
-        table[:, channel] *= times
-    weight = random.normal(size=(256, 16)).astype(np.float32)
+    times = np.ones(256, np.float32)
+    times[list(large)] = list(large.values())
+    constants = {
+        "table": random.normal(size=(2000, 256)).astype(np.float32) * (1 if normalised else times),
+        "weight": random.normal(size=(256, 16)).astype(np.float32),
+        "gain": times,
+        "row": random.normal(size=16).astype(np.float32),
+    }
     ids = [helper.make_tensor_value_info(name, TensorProto.INT64, ["n", "t"]) for name in INPUTS]
     answers = helper.make_tensor_value_info("answers", TensorProto.FLOAT, ["n", "t", 16])
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
-        helper.make_node("MatMul", ["rows", "weight"], ["answers"]),
+        helper.make_node("LayerNormalization", ["rows", "gain"], ["normal"]),
+        helper.make_node("MatMul", ["normal" if normalised else "rows", "weight"], ["products"]),
+        helper.make_node("Add", ["row", "products"], ["answers"]),
     ]
-    constants = [numpy_helper.from_array(table, "table"), numpy_helper.from_array(weight, "weight")]
-    graph = helper.make_graph(nodes, "one", ids, [answers], constants)
+    arrays = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "one", ids, [answers], arrays)
     versions = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
     onnx.save(helper.make_model(graph, opset_imports=versions, ir_version=8), str(path))
 
 
+FEW = {7: 8.0, 9: 6.0, 11: 6.0, 30: 5.0}
+
+
 @pytest.mark.parametrize(
-    ("large", "most"),  # without evening out and outliers it is 0.014, 0.46 and 0.061
-    [({}, 0.018), ({7: 60.0}, 0.045), ({7: 8.0, 9: 6.0, 11: 6.0, 30: 5.0}, 0.03)],
-    ids=["even", "one sticks out", "a few are larger"],
+    ("large", "normalised", "most", "without"),
+    [
+        ({}, False, 0.02, 0.014),
+        ({7: 60.0}, False, 0.07, 0.46),
+        ({7: -20.0}, False, 0.035, 0.16),
+        (FEW, True, 0.035, 0.061),
+        ({7: 60.0}, True, 0.07, 0.46),
+    ],
+    ids=["even", "one sticks out", "one, by less", "a few behind a normalisation", "one behind a normalisation"],
 )
 def test_large_channels_do_not_take_the_range_of_the_others(
-    large: dict[int, float], most: float, tmp_path: Path
+    large: dict[int, float], normalised: bool, most: float, without: float, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    float32, int8 = tmp_path / "float32.onnx", tmp_path / "int8.onnx"
-    one_product(float32, large)
+    float32, int8, plain = (tmp_path / name for name in ("float32.onnx", "int8.onnx", "plain.onnx"))
+    one_product(float32, large, normalised=normalised)
     quantize(float32, int8, posts(40, seed=1))
+    monkeypatch.setattr("model.quantize.OUTLIER", np.inf)
+    monkeypatch.setattr("model.quantize._spread", lambda values, weight: np.ones(len(weight), np.float32))
+    quantize(float32, plain, posts(40, seed=1))
     [batch] = posts(2, seed=7)[1:]
-    expected, found = (run(open_session(path), [batch], len(batch.ids))[0] for path in (float32, int8))
-    error = np.sqrt(((expected - found) ** 2).mean() / 256)  # of a channel
+    expected, found, poor = (run(open_session(path), [batch], len(batch.ids))[0] for path in (float32, int8, plain))
+    error, plain_error = (np.sqrt(((expected - answer) ** 2).mean() / 256) for answer in (found, poor))  # of a channel
     assert error < most
-    assert Counter(node.op_type for node in onnx.load(str(int8)).graph.node)["MatMul"] == (60.0 in large.values())
+    assert plain_error == pytest.approx(without, rel=0.2)
+
+
+def test_values_beyond_the_range_of_the_sample_are_saturated(tmp_path: Path) -> None:
+    float32, int8 = tmp_path / "float32.onnx", tmp_path / "int8.onnx"
+    one_product(float32, {7: 60.0}, normalised=False)
+    quantize(float32, int8, posts(3, seed=1))  # its largest values are well below those of all rows
+    every = Encoded(list(range(5, 2000)), truncated=False, empty=False)
+    expected, found = (run(open_session(path), [every], len(every.ids))[0] for path in (float32, int8))
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.98
 
 
 @pytest.mark.parametrize("length", [60, 61, 64, 80])
