@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from api.answers import result, summary
 from api.middleware import RequestMiddleware
 from api.problems import Code, FieldFault, Problem, ProblemDocument, from_http_error, problem_responses, request_id_of
-from api.requests import read_classify
+from api.requests import DEADLINE, read_classify, read_deadline
 from api.schemas import BatchRequest, ClassifyResponse, ItemErrorCode, SingleRequest, WarningCode
 from api.service import Service, State
 from api.settings import Settings
@@ -91,6 +91,12 @@ def _add_classify(app: FastAPI, service: Service) -> None:
         "content": {"application/json": {"schema": {"$ref": _REF.format(model="ClassifyRequest")}}},
     }
 
+    deadline = {
+        "name": DEADLINE,
+        "in": "header",
+        "description": "milliseconds after which an answer is of no use; it is then a 504, and work on it ends",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    }
     info = _model_info(service.bundle)
 
     @app.post(
@@ -98,12 +104,13 @@ def _add_classify(app: FastAPI, service: Service) -> None:
         response_model=ClassifyResponse,
         response_model_exclude_unset=True,
         responses=refusals,
-        openapi_extra={"requestBody": body},
+        openapi_extra={"requestBody": body, "parameters": [deadline]},
     )
     async def classify(request: Request) -> Response:
         """Label one post or a batch. One that is empty or too long fails alone, with an error of its own."""
+        seconds = read_deadline(request)
         posts, options = await read_classify(request, service.settings, service.bundle.taxonomy)
-        answers = await service.classify([post.text for post in posts])
+        answers = await service.classify([post.text for post in posts], seconds)
 
         def render() -> str:
             results = [

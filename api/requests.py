@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -13,7 +14,9 @@ from api.settings import Settings
 from data.taxonomy import Taxonomy
 
 JSON = "application/json"
+DEADLINE = "X-Deadline-Ms"
 
+_MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _SHOWN_FAULTS = 20
 _LONGEST_NAME = 64
 # Parsing more than this would hold the event loop up; it goes to a thread.
@@ -33,6 +36,21 @@ async def read_classify(request: Request, settings: Settings, taxonomy: Taxonomy
     if len(body) <= _INLINE_BYTES:
         return parse_classify(body, settings.max_posts, taxonomy)
     return await asyncio.to_thread(parse_classify, body, settings.max_posts, taxonomy)
+
+
+def read_deadline(request: Request) -> float | None:
+    """After how many seconds the caller has no use for an answer; `None` where the request does not say.
+
+    Raises:
+        Problem: 422.
+    """
+    given = request.headers.get(DEADLINE)
+    if given is None:
+        return None
+    if not _MILLISECONDS.fullmatch(given):
+        fault = FieldFault(field=DEADLINE, message="expected a number of milliseconds from 1 to 999999999")
+        raise Problem(Code.INVALID_REQUEST, "1 field is wrong", errors=[fault])
+    return int(given) / 1000
 
 
 def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[list[PostIn], Options]:

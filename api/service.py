@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from typing import ParamSpec, TypeVar
 
 from api.answers import Answer, answer, prepare
 from api.problems import Code, Problem
@@ -15,8 +16,14 @@ from model.engine import Engine
 
 log = logging.getLogger("triage")
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 # Lengths of the posts that warm the engine up: its memory arena grows to what it has seen.
 _WARM_UP = ("hello", "where is my order? it was due on monday " * 4, "a long e-mail " * 200)
+
+
+_INLINE_CHARACTERS = 2_000
 
 
 class State(StrEnum):
@@ -63,14 +70,17 @@ class Service:
         if self._engine:
             await asyncio.to_thread(self._engine.close)
 
-    async def classify(self, texts: Sequence[str]) -> list[Answer]:
+    async def classify(self, texts: Sequence[str], deadline: float | None = None) -> list[Answer]:
         """Answer a batch, which is admitted whole or refused whole.
+
+        Args:
+            deadline: seconds after which the caller has no use for the answer.
 
         Raises:
             Problem: loading, draining, queue full, or the answer took too long.
         """
         engine = self._ready_engine()
-        limit = self.settings.timeout_seconds
+        limit = min(self.settings.timeout_seconds, deadline or self.settings.timeout_seconds)
         with self._admitted(len(texts)):
             try:
                 async with asyncio.timeout(limit):
@@ -81,13 +91,12 @@ class Service:
         return answers
 
     async def _answers(self, engine: Engine, texts: Sequence[str]) -> list[Answer]:
-        prepared = await asyncio.to_thread(prepare, texts, engine.tokenizer, self.settings.max_characters)
-        scoring = engine.submit(prepared.encoded)
-        try:
-            await asyncio.gather(*map(asyncio.wrap_future, scoring.futures))
-        finally:
-            scoring.cancel()  # of no effect on runs that are done
-        return await asyncio.to_thread(answer, prepared, scoring.scores, self.bundle.policy)
+        # A hop to a thread and back takes longer than a few short posts do.
+        inline = sum(map(len, texts)) <= _INLINE_CHARACTERS
+        prepared = await _run(inline, prepare, texts, engine.tokenizer, self.settings.max_characters)
+        # Cancelling what wraps the future cancels the future too, and no worker begins what is left.
+        scores = await asyncio.wrap_future(engine.submit(prepared.encoded).future)
+        return await _run(inline, answer, prepared, scores, self.bundle.policy)
 
     def _ready_engine(self) -> Engine:
         if self.state is State.DRAINING:
@@ -113,3 +122,7 @@ class Service:
         finally:
             self._queued -= posts
             self._telemetry.queued_posts.set(self._queued)
+
+
+async def _run(inline: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:  # private
+    return work(*args, **kwargs) if inline else await asyncio.to_thread(work, *args, **kwargs)

@@ -15,9 +15,6 @@ class TriageConfig(PreTrainedConfig):
             configurations are written with sorted keys).
         dropout: probability of dropping an element of the pooled embedding in training.
         label_smoothing: share of the target's mass that is spread over all labels in training.
-        ordinal_heads: heads whose labels have an order.
-        ordinal_sharpness: in training the targets of those heads fall off by this much a level, as in
-            `softmax(-sharpness * distance)`; `None` treats them as any other head.
     """
 
     model_type = "triage"
@@ -29,16 +26,12 @@ class TriageConfig(PreTrainedConfig):
         heads: Sequence[tuple[str, int]] = (),
         dropout: float = 0.1,
         label_smoothing: float = 0.0,
-        ordinal_heads: Sequence[str] = (),
-        ordinal_sharpness: float | None = None,
         **kwargs: Any,
     ) -> None:
         self.encoder = encoder or {}
         self.heads = [(name, size) for name, size in heads]
         self.dropout = dropout
         self.label_smoothing = label_smoothing
-        self.ordinal_heads = list(ordinal_heads)
-        self.ordinal_sharpness = ordinal_sharpness
         super().__init__(**kwargs)
 
     def encoder_config(self) -> PreTrainedConfig:

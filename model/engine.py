@@ -1,10 +1,11 @@
-"""Scores posts with onnxruntime: runs of like length, on worker threads, in the order in which they were asked."""
+"""Scores posts with onnxruntime, on worker threads that take runs of like length from one queue."""
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from math import ceil
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,10 @@ from numpy.typing import NDArray
 from data.errors import BundleError
 from model.cache import ScoreCache, key_of
 from model.cpus import available_cpus
+from model.schedule import RunQueue, Waiting
 from model.scores import EMBEDDING, Scores
 from model.session import open_session
 from model.tokenizer import Encoded, PostTokenizer
-
-RUN_TOKENS = 256
-"""Most tokens of one run, padding included: fewer read the weights too often, more leave the core's own cache."""
-
-LEAST_RUN_TOKENS = 64
-"""A batch is not cut finer than this to keep every worker busy: small runs cost more a token."""
 
 
 class Engine:
@@ -58,21 +54,28 @@ class Engine:
         if set(found) != set(self._outputs):
             raise BundleError(f"{model}: the graph's outputs are {sorted(found)}, expected {sorted(self._outputs)}")
         self._sizes = {name: int(found[name][-1]) for name in self._outputs}
-        self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="engine")
+        self._queue: RunQueue[Scoring] = RunQueue(self.workers)
+        self._threads = [
+            Thread(target=self._work, name=f"engine-{number}", daemon=True) for number in range(self.workers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Normalise and tokenise posts."""
         return self.tokenizer.encode(texts)
 
     def submit(self, posts: Sequence[Encoded]) -> "Scoring":
-        """Queue posts for scoring and return at once."""
-        batch = _Batch(posts, np.empty((len(posts), sum(self._sizes.values())), np.float32))
-        wanted = range(len(posts)) if self.cache is None else self._not_cached(batch, self.cache)
-        run_tokens = share_of_worker((len(posts[index].ids) for index in wanted), self.workers)
-        futures = [self._threads.submit(self._run, batch, run) for run in plan_runs(posts, wanted, run_tokens)]
-        columns = np.split(batch.rows, np.cumsum(list(self._sizes.values()))[:-1], axis=1)
-        arrays = dict(zip(self._sizes, columns, strict=True))
-        return Scoring(Scores(arrays, arrays.pop(EMBEDDING)), futures)
+        """Queue posts for scoring and return at once.
+
+        Raises:
+            RuntimeError: the engine is closed.
+        """
+        scoring = Scoring(posts, self._sizes)
+        wanted = range(len(posts)) if self.cache is None else self._not_cached(scoring, self.cache)
+        scoring.expect(len(wanted))
+        self._queue.put(scoring, ((place, len(posts[place].ids)) for place in wanted))
+        return scoring
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Score texts and wait for the answer."""
@@ -80,99 +83,119 @@ class Engine:
 
     def close(self) -> None:
         """Drop what is queued, wait for the runs under way, end the threads."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for scoring in {post.asker for post in self._queue.close()}:
+            scoring.cancel()
+        for thread in self._threads:
+            thread.join()
 
-    def _not_cached(self, batch: "_Batch", cache: ScoreCache) -> list[int]:
-        """Fill in the rows that are known; return the posts to score, one for all of its copies in the batch."""
-        batch.keys = [key_of(post) for post in batch.posts]
-        for index, key in enumerate(batch.keys):
-            batch.copies.setdefault(key, []).append(index)
+    def _not_cached(self, scoring: "Scoring", cache: ScoreCache) -> list[int]:
+        """Fill in the rows that are known; return the posts to score, one for all of its copies."""
+        scoring.keys = [key_of(post) for post in scoring.posts]
+        for place, key in enumerate(scoring.keys):
+            scoring.copies.setdefault(key, []).append(place)
         wanted = []
-        for key, copies in batch.copies.items():
+        for key, copies in scoring.copies.items():
             row = cache.get(key, len(copies))
             if row is None:
                 wanted.append(copies[0])
             else:
-                batch.rows[copies] = row
+                scoring.rows[copies] = row
         return wanted
 
-    def _run(self, batch: "_Batch", run: list[int]) -> None:
-        posts = [batch.posts[index] for index in run]
-        input_ids = np.full((len(run), max(len(post.ids) for post in posts)), self.tokenizer.pad_id, np.int64)
+    def _work(self) -> None:
+        while run := self._queue.take():
+            try:
+                self._answer(run)
+            except Exception as error:  # noqa: BLE001  # all who wait must hear of it, and the thread lives on
+                for scoring in {waiting.asker for waiting in run}:
+                    scoring.fail(error)
+
+    def _answer(self, run: list[Waiting["Scoring"]]) -> None:
+        rows = self._run([waiting.asker.posts[waiting.place] for waiting in run])
+        by_scoring: defaultdict[Scoring, list[int]] = defaultdict(list)
+        for number, waiting in enumerate(run):
+            by_scoring[waiting.asker].append(number)
+        for scoring, numbers in by_scoring.items():
+            scoring.fill([run[number].place for number in numbers], rows[numbers], self.cache)
+
+    def _run(self, posts: Sequence[Encoded]) -> NDArray[np.float32]:
+        """`(n_posts, size of all outputs)`."""
+        input_ids = np.full((len(posts), max(len(post.ids) for post in posts)), self.tokenizer.pad_id, np.int64)
         attention_mask = np.zeros_like(input_ids)
         for row, post in enumerate(posts):
             input_ids[row, : len(post.ids)] = post.ids
             attention_mask[row, : len(post.ids)] = 1
         answers = self._session.run(self._outputs, {"input_ids": input_ids, "attention_mask": attention_mask})
-        batch.rows[run] = np.concatenate(answers, axis=1)
-        if self.cache is not None:
-            for index in run:
-                key = batch.keys[index]
-                batch.rows[batch.copies[key]] = batch.rows[index]
-                self.cache.put(key, batch.rows[index])
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Posts that are scored together.
-
-    Attributes:
-        rows: `(n_posts, size of all outputs)`, filled by the runs.
-        keys: with a cache, what each post is found by.
-        copies: with a cache, the places in the batch that share a key.
-    """
-
-    posts: Sequence[Encoded]
-    rows: NDArray[np.float32]
-    keys: list[bytes] = field(default_factory=list)
-    copies: dict[bytes, list[int]] = field(default_factory=dict)
+        rows: NDArray[np.float32] = np.concatenate(answers, axis=1)
+        return rows
 
 
 class Scoring:
-    """Posts that are being scored."""
+    """Posts that are being scored together.
 
-    def __init__(self, scores: Scores, futures: list["Future[None]"]) -> None:
-        self.futures = futures
-        """One for each run; the scores are whole when all are done."""
-        self.scores = scores
+    Attributes:
+        future: of the scores; cancelling it gives up the posts that no worker has begun.
+    """
 
-    def result(self) -> Scores:
-        """Wait for all runs.
-
-        Raises:
-            Exception: whatever a run raised.
+    def __init__(self, posts: Sequence[Encoded], sizes: Mapping[str, int]) -> None:
         """
-        for future in self.futures:
-            future.result()
-        return self.scores
+        Args:
+            sizes: columns of each output.
+        """
+        self.posts = posts
+        self.future: Future[Scores] = Future()
+        self.rows = np.empty((len(posts), sum(sizes.values())), np.float32)
+        self.keys: list[bytes] = []  # with a cache: what each post is found by
+        self.copies: dict[bytes, list[int]] = {}  # with a cache: the places that share a key
+        columns = np.split(self.rows, np.cumsum(list(sizes.values()))[:-1], axis=1)
+        arrays = dict(zip(sizes, columns, strict=True))
+        self._scores = Scores(arrays, arrays.pop(EMBEDDING))
+        self._left = 0
+        self._lock = Lock()
+
+    def expect(self, posts: int) -> None:
+        """So many are to be scored."""
+        self._left = posts
+        if not posts:
+            self._end(self.future.set_result, self._scores)
+
+    def fill(self, places: list[int], rows: NDArray[np.float32], cache: ScoreCache | None) -> None:
+        """Take in what a run has scored."""
+        self.rows[places] = rows
+        if cache is not None:
+            for place, row in zip(places, rows, strict=True):
+                key = self.keys[place]
+                self.rows[self.copies[key]] = row
+                cache.put(key, row)
+        with self._lock:
+            self._left -= len(places)
+            whole = self._left == 0
+        if whole:
+            self._end(self.future.set_result, self._scores)
+
+    def fail(self, error: Exception) -> None:
+        """Let whoever waits know."""
+        self._end(self.future.set_exception, error)
+
+    def done(self) -> bool:
+        """Whether it was answered, failed or given up."""
+        return self.future.done()
 
     def cancel(self) -> None:
-        """Give up the runs that have not begun."""
-        for future in self.futures:
-            future.cancel()
+        """Give up the posts that no worker has begun."""
+        self.future.cancel()
 
+    def result(self) -> Scores:
+        """Wait for all posts.
 
-def share_of_worker(lengths: Iterable[int], workers: int) -> int:
-    """Tokens of a run such that a small batch still keeps every worker busy."""
-    return min(RUN_TOKENS, max(LEAST_RUN_TOKENS, ceil(sum(lengths) / workers)))
+        Raises:
+            CancelledError: it was given up.
+            Exception: whatever a run raised.
+        """
+        return self.future.result()
 
-
-def plan_runs(
-    posts: Sequence[Encoded], wanted: Iterable[int] | None = None, run_tokens: int = RUN_TOKENS
-) -> list[list[int]]:
-    """Deal posts into runs of like length, because padding is what costs.
-
-    Args:
-        wanted: the indices of the posts to deal out; by default all.
-
-    Returns:
-        The indices of the posts of each run. A run has at most `run_tokens` tokens with its padding, or one post.
-    """
-    runs: list[list[int]] = []
-    for index in sorted(range(len(posts)) if wanted is None else wanted, key=lambda index: len(posts[index].ids)):
-        # Lengths ascend, so this post sets the width of the run that it joins.
-        if runs and (len(runs[-1]) + 1) * len(posts[index].ids) <= run_tokens:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    return runs
+    def _end(self, how: Callable[[Any], None], value: Any) -> None:
+        with self._lock:
+            # A future that is running cannot be cancelled any more, so that nobody sets what another has given up.
+            if not self.future.done() and self.future.set_running_or_notify_cancel():
+                how(value)

@@ -51,13 +51,7 @@ class TriageNetwork(PreTrainedModel):
 
     @classmethod
     def from_encoder(
-        cls,
-        files: EncoderFiles,
-        taxonomy: Taxonomy,
-        *,
-        dropout: float = 0.1,
-        label_smoothing: float = 0.0,
-        ordinal_sharpness: float | None = None,
+        cls, files: EncoderFiles, taxonomy: Taxonomy, *, dropout: float = 0.1, label_smoothing: float = 0.0
     ) -> "TriageNetwork":
         """A pretrained encoder with fresh heads for a taxonomy.
 
@@ -70,8 +64,6 @@ class TriageNetwork(PreTrainedModel):
             heads=[(head.name, len(head.labels)) for head in taxonomy],
             dropout=dropout,
             label_smoothing=label_smoothing,
-            ordinal_heads=[head.name for head in taxonomy if head.kind == "ordinal"],
-            ordinal_sharpness=ordinal_sharpness,
         )
         network = cls(config)
         # Not strict: the pooler, which this network does not have, is left over.
@@ -114,24 +106,13 @@ class TriageNetwork(PreTrainedModel):
         return TriageOutput(loss=loss, logits=logits, embedding=embedding)
 
     def _loss(self, logits: dict[str, Tensor], labels: Tensor) -> Tensor:
-        losses = []
-        for (name, head_logits), gold in zip(logits.items(), labels.unbind(dim=1), strict=True):
-            known = gold != UNLABELLED
-            if bool(known.any()):  # the mean over no target is not a number
-                targets = self._targets(name, head_logits.shape[1]).to(gold.device)[gold[known]]
-                losses.append(functional.cross_entropy(head_logits[known].float(), targets))
+        losses = [
+            functional.cross_entropy(
+                head_logits.float(), targets, ignore_index=UNLABELLED, label_smoothing=self.config.label_smoothing
+            )
+            for head_logits, targets in zip(logits.values(), labels.unbind(dim=1), strict=True)
+            if bool((targets != UNLABELLED).any())  # the mean over no target is not a number
+        ]
         if not losses:
             return torch.stack([head_logits.sum() for head_logits in logits.values()]).sum() * 0.0
         return torch.stack(losses).mean()
-
-    def _targets(self, head: str, size: int) -> Tensor:
-        """The distribution to be learned for each gold label of a head, a row each, `(size, size)`.
-
-        An ordinal head's falls off with the distance from the gold label (soft labels of Diaz and Marathe, CVPR 2019,
-        "Soft Labels for Ordinal Regression"), so that a label two levels off costs more than one next to it.
-        """
-        sharpness = self.config.ordinal_sharpness
-        if sharpness is not None and head in self.config.ordinal_heads:
-            levels = torch.arange(size, dtype=torch.float32)
-            return torch.softmax(-sharpness * (levels[:, None] - levels[None, :]).abs(), dim=1)
-        return torch.lerp(torch.eye(size), torch.full((size, size), 1 / size), self.config.label_smoothing)

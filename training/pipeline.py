@@ -91,11 +91,7 @@ def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
     set_seed(job.recipe.seed)  # the fresh heads are drawn before the Trainer seeds anything
     encoder = find_encoder(job.recipe.encoder)
     network = TriageNetwork.from_encoder(
-        encoder,
-        job.taxonomy,
-        dropout=job.recipe.dropout,
-        label_smoothing=job.recipe.label_smoothing,
-        ordinal_sharpness=job.recipe.ordinal_sharpness,
+        encoder, job.taxonomy, dropout=job.recipe.dropout, label_smoothing=job.recipe.label_smoothing
     )
     network.set_encoder_dropout(job.recipe.encoder_dropout)
     tokenizer = PostTokenizer(encoder.tokenizer(), min(job.recipe.max_tokens, network.max_tokens))

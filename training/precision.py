@@ -21,7 +21,7 @@ from evaluation.targets import targets_of
 from evaluation.weighting import Shares, weights_for
 from model.bundle import Precision
 from model.decision import decide
-from model.engine import Engine, plan_runs
+from model.engine import Engine
 from model.export import export_onnx
 from model.network import TriageNetwork
 from model.policy import Policy
@@ -138,7 +138,7 @@ def network_scores(network: TriageNetwork, posts: Sequence[Encoded], pad_id: int
     network.train(False)
     logits = {name: np.empty((len(posts), size), np.float32) for name, size in network.config.heads}
     embedding = np.empty((len(posts), network.encoder.config.hidden_size), np.float32)
-    for run in plan_runs(posts, run_tokens=_TORCH_TOKENS):
+    for run in _runs(posts):
         input_ids = torch.full((len(run), max(len(posts[index].ids) for index in run)), pad_id)
         attention_mask = torch.zeros_like(input_ids)
         for row, index in enumerate(run):
@@ -150,6 +150,18 @@ def network_scores(network: TriageNetwork, posts: Sequence[Encoded], pad_id: int
         for name, answer in output.logits.items():
             logits[name][run] = answer
     return Scores(logits, embedding)
+
+
+def _runs(posts: Sequence[Encoded]) -> list[list[int]]:
+    """The indices of posts in runs of like length, because padding is what costs."""
+    runs: list[list[int]] = []
+    for index in sorted(range(len(posts)), key=lambda index: len(posts[index].ids)):
+        # Lengths ascend, so this post sets the width of the run that it joins.
+        if runs and (len(runs[-1]) + 1) * len(posts[index].ids) <= _TORCH_TOKENS:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return runs
 
 
 def _judge(model: Path, tokenizer: PostTokenizer, taxonomy: Taxonomy, judges: Judges) -> Judged:

@@ -17,8 +17,6 @@ class Recipe:
         noise: share of the posts that are altered, anew in each epoch.
         dropout: of the pooled embedding.
         encoder_dropout: within the encoder; on a CPU it takes about a quarter of a step.
-        label_smoothing: share of each target that is spread over all labels.
-        ordinal_sharpness: how the targets of ordinal heads fall off with the distance instead; see `TriageConfig`.
         max_tokens: length at which a post is cut.
         most_posts: where there are more posts to teach, about so many of them do, whole groups; `None`: all.
     """
@@ -34,7 +32,6 @@ class Recipe:
     dropout: float = 0.1
     encoder_dropout: float = 0.0
     label_smoothing: float = 0.1
-    ordinal_sharpness: float | None = 2.0
     noise: float = 0.0
     max_tokens: int = 256
     most_posts: int | None = None

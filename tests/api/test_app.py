@@ -1,18 +1,21 @@
 import json
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from api.problems import PROBLEM_JSON, STATUS, Code
 from api.schemas import ClassifyResponse
 from model.bundle import Bundle
 from model.engine import Engine
-from tests.api.conftest import Serving, serving_app, until
+from model.tokenizer import Encoded
+from tests.api.conftest import Serving, run_by, serving_app, until
 
 PRIVATE = "sesame-4711"
 
@@ -264,16 +267,14 @@ def test_the_openapi_document_is_whole_and_names_every_refusal(client: httpx.Cli
 
 @dataclass(frozen=True)
 class BrokenBundle(Bundle):
-    """A bundle whose engine fails on a request of one post, with the text in its message; the warm-up has three."""
+    """A bundle whose engine, once it is warm, fails with the text of a post in its message."""
 
     def engine(self, workers: int | None = None, cached_posts: int = 0) -> Engine:
+        def fail(posts: Sequence[Encoded]) -> NDArray[np.float32]:
+            raise ValueError(PRIVATE)
+
         engine = Bundle.engine(self, workers, cached_posts)
-
-        def fail(batch: Any, run: list[int]) -> None:
-            if len(batch.posts) == 1:
-                raise ValueError(PRIVATE)
-
-        engine._run = fail  # type: ignore[method-assign]  # the one way in which a session can fail
+        run_by(engine, fail)
         return engine
 
 
@@ -303,3 +304,15 @@ def test_texts_are_never_logged(serving: Serving, caplog: pytest.LogCaptureFixtu
         for body in ({"text": PRIVATE}, {"text": [PRIVATE]}, {"posts": [{"text": PRIVATE, "x": 1}]}):
             client.post("/classify", json=body)
     assert PRIVATE not in caplog.text
+
+
+@pytest.mark.parametrize("given", ["0", "-5", "1.5", "soon", "", "1000000000", "１０"])
+def test_a_deadline_that_is_no_number_of_milliseconds_is_refused(client: httpx.Client, given: str) -> None:
+    answer = client.post("/classify", json={"text": "late"}, headers={b"X-Deadline-Ms": given.encode()})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "X-Deadline-Ms"
+
+
+def test_a_request_within_its_deadline_is_answered(client: httpx.Client) -> None:
+    answer = client.post("/classify", json={"text": "late"}, headers={"X-Deadline-Ms": "60000"})
+    assert answer.status_code == 200

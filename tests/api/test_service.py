@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from api.answers import Labelled
 from api.problems import RETRY_AFTER_SECONDS, Code, Problem
@@ -13,27 +15,28 @@ from api.settings import Settings
 from api.telemetry import Telemetry
 from data.errors import BundleError
 from model.bundle import MODEL, Bundle
-from model.engine import Engine, Scoring
+from model.engine import Engine
 from model.tokenizer import Encoded
+from tests.api.conftest import run_by
 
 
 @dataclass(frozen=True)
 class GatedBundle(Bundle):
-    """A bundle whose engine holds every request of one or more posts back until `gate` is set."""
+    """A bundle whose engine, once it is warm, scores nothing until `gate` is set."""
 
     gate: threading.Event = field(default_factory=threading.Event)
+    scored: list[Encoded] = field(default_factory=list)
 
     def engine(self, workers: int | None = None, cached_posts: int = 0) -> Engine:
         engine = Bundle.engine(self, workers, cached_posts)
-        submit = engine.submit
+        run = engine._run
 
-        def hold(posts: Sequence[Encoded]) -> Scoring:
-            held = engine._threads.submit(self.gate.wait, 30)
-            scoring = submit(posts)
-            return Scoring(scoring.scores, [*scoring.futures, held])  # type: ignore[list-item]  # its value is unused
+        def hold(posts: Sequence[Encoded]) -> NDArray[np.float32]:
+            self.gate.wait(30)
+            self.scored.extend(posts)
+            return run(posts)
 
-        engine.submit = hold  # type: ignore[method-assign]  # the one way to make an answer late
-        engine.score = lambda texts: submit(engine.encode(texts)).result()  # type: ignore[method-assign]  # warm-up
+        run_by(engine, hold)
         return engine
 
 
@@ -102,6 +105,19 @@ def test_a_late_answer_is_a_timeout_and_frees_its_place(gated: GatedBundle) -> N
         assert len(await service.classify(["late"] * 5)) == 5
 
     with_service(gated, steps, max_posts=5, max_queued_posts=5, timeout_seconds=0.5)
+
+
+def test_a_request_may_have_a_deadline_of_its_own_and_nothing_is_begun_for_it_afterwards(gated: GatedBundle) -> None:
+    async def steps(service: Service) -> None:
+        late = asyncio.create_task(service.classify(["late " * 30] * 100, deadline=0.2))
+        with pytest.raises(Problem) as error:
+            await late
+        assert (error.value.code, error.value.limit) == (Code.TIMEOUT, 0.2)
+        gated.gate.set()
+        assert len(await service.classify(["refund"], deadline=60)) == 1
+        assert len(gated.scored) < 50  # those of the runs that were under way, and the one just asked for
+
+    with_service(gated, steps, threads=1)
 
 
 def test_draining_answers_what_was_admitted_and_refuses_the_rest(gated: GatedBundle) -> None:

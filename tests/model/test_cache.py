@@ -50,7 +50,7 @@ def test_copies_are_scored_once_and_answered_alike(bundle: Bundle) -> None:
         assert cached.cache is not None
         first = cached.score(TEXTS)
         assert (cached.cache.misses, cached.cache.hits, len(cached.cache)) == (3, 3, 3)
-        assert len(cached.submit(cached.encode(TEXTS)).futures) == 0  # nothing was left to run
+        assert cached.submit(cached.encode(TEXTS)).done()  # at once: nothing was left to run
         assert (cached.cache.misses, cached.cache.hits) == (3, 9)
         assert_equal(cached.score(TEXTS), first)
         for head, logits in plain.score(TEXTS).logits.items():

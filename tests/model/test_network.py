@@ -25,42 +25,33 @@ SIZES: dict[str, Any] = {
 }
 
 
-def hand_worked_loss(logits: NDArray[np.float64], target: int, smoothing: float, sharpness: float | None) -> float:
-    """Cross-entropy against a target that spreads `smoothing` evenly, or falls off by the distance."""
+def hand_worked_loss(logits: NDArray[np.float64], target: int, smoothing: float) -> float:
+    """Cross-entropy against a target that spreads `smoothing` evenly over all labels."""
     log_probabilities = logits - np.log(np.exp(logits).sum())
-    if sharpness is None:
-        wanted = np.full(len(logits), smoothing / len(logits))
-        wanted[target] += 1 - smoothing
-    else:
-        wanted = np.array([np.exp(-sharpness * abs(label - target)) for label in range(len(logits))])
-        wanted /= wanted.sum()
+    wanted = np.full(len(logits), smoothing / len(logits))
+    wanted[target] += 1 - smoothing
     return float(-(wanted * log_probabilities).sum())
 
 
-@pytest.mark.parametrize(("smoothing", "sharpness"), [(0.0, None), (0.1, None), (0.1, 2.0)])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_loss_is_the_mean_over_heads_of_the_mean_over_known_labels(
-    network: TriageNetwork, smoothing: float, sharpness: float | None
+    network: TriageNetwork, smoothing: float
 ) -> None:
-    network.config.label_smoothing, network.config.ordinal_sharpness = smoothing, sharpness
+    network.config.label_smoothing = smoothing
     labels = torch.tensor([[0, 2, 1], [2, UNLABELLED, UNLABELLED], [UNLABELLED, 0, UNLABELLED]])
     output = network(IDS, MASK, labels)
-    logits = {name: output.logits[name].detach().numpy().astype(np.float64) for name, _ in network.config.heads}
-
-    def loss(head: str, post: int, target: int) -> float:
-        return hand_worked_loss(logits[head][post], target, smoothing, sharpness if head == "urgency" else None)
-
+    intent, urgency, department = (
+        logits.detach().numpy().astype(np.float64)
+        for logits in map(output.logits.__getitem__, dict(network.config.heads))
+    )
     expected = np.mean(
         [
-            np.mean([loss("intent", 0, 0), loss("intent", 1, 2)]),
-            np.mean([loss("urgency", 0, 2), loss("urgency", 2, 0)]),
-            loss("department", 0, 1),
+            np.mean([hand_worked_loss(intent[0], 0, smoothing), hand_worked_loss(intent[1], 2, smoothing)]),
+            np.mean([hand_worked_loss(urgency[0], 2, smoothing), hand_worked_loss(urgency[2], 0, smoothing)]),
+            hand_worked_loss(department[0], 1, smoothing),
         ]
     )
     assert output.loss.item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_only_ordinal_heads_have_ordinal_targets(network: TriageNetwork) -> None:
-    assert network.config.ordinal_heads == ["urgency"]
 
 
 def test_a_head_whose_labels_are_all_missing_gets_no_gradient(network: TriageNetwork) -> None:
@@ -127,11 +118,9 @@ def test_a_saved_network_answers_as_before(network: TriageNetwork, tmp_path: Pat
 
 def test_a_saved_network_keeps_its_settings(network: TriageNetwork, tmp_path: Path) -> None:
     network.config.label_smoothing, network.config.dropout = 0.25, 0.5
-    network.config.ordinal_sharpness = 1.5
     network.save_pretrained(tmp_path)
     loaded = TriageNetwork.from_pretrained(tmp_path)
     assert (loaded.config.label_smoothing, loaded.dropout.p) == (0.25, 0.5)
-    assert (loaded.config.ordinal_heads, loaded.config.ordinal_sharpness) == (["urgency"], 1.5)
     assert isinstance(loaded.config.encoder_config(), BertConfig)
     assert loaded.max_tokens == network.max_tokens
 
