@@ -21,14 +21,13 @@ from api.middleware import RequestMiddleware
 from api.problems import Code, FieldFault, Problem, ProblemDocument, from_http_error, problem_responses, request_id_of
 from api.requests import DEADLINE, read_classify, read_deadline
 from api.schemas import BatchRequest, ClassifyResponse, ItemErrorCode, SingleRequest, WarningCode
-from api.service import Service, State
+from api.service import INLINE_POSTS, Service, State
 from api.settings import Settings
 from api.telemetry import Telemetry
 from model.bundle import Bundle
 from model.decision import reasons_of
 
 _REF = "#/components/schemas/{model}"
-_INLINE_POSTS = 32
 
 
 class _ClassifyRequest(RootModel[BatchRequest | SingleRequest]):
@@ -121,7 +120,7 @@ def _add_classify(app: FastAPI, service: Service) -> None:
             return json.dumps({**envelope, "summary": summary(answers)}, ensure_ascii=False)
 
         # Writing many answers would hold the event loop up.
-        body = render() if len(posts) <= _INLINE_POSTS else await asyncio.to_thread(render)
+        body = render() if len(posts) <= INLINE_POSTS else await asyncio.to_thread(render)
         return Response(body, media_type="application/json")
 
 

@@ -20,7 +20,7 @@ def first_answer(bundle: Path) -> tuple[float, float]:
         Seconds from the start to the first answer, and resident megabytes after it.
 
     Raises:
-        BundleError: no answer within a minute.
+        BundleError: the service ended, or gave no answer within a minute.
     """
     port = _free_port()
     command = [sys.executable, "-m", "api.cli", "serve", "--model", str(bundle), "--port", str(port)]
@@ -29,7 +29,9 @@ def first_answer(bundle: Path) -> tuple[float, float]:
         try:
             while not _answers(port):
                 if process.poll() is not None or time.perf_counter() - start > _PATIENCE:
-                    raise BundleError(f"{bundle}: no answer in {_PATIENCE} s; `triage serve` shows why")
+                    raise BundleError(
+                        f"{bundle}: the service ended, or was silent for {_PATIENCE} s; see `triage serve`"
+                    )
                 time.sleep(0.01)
             return time.perf_counter() - start, resident_mb(process.pid)
         finally:

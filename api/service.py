@@ -23,6 +23,9 @@ T = TypeVar("T")
 _WARM_UP = ("hello", "where is my order? it was due on monday " * 4, "a long e-mail " * 200)
 
 
+INLINE_POSTS = 32
+"""Work on so many posts holds the event loop up for less time than a hop to a thread and back is worth."""
+
 _INLINE_CHARACTERS = 2_000
 
 
@@ -92,7 +95,7 @@ class Service:
 
     async def _answers(self, engine: Engine, texts: Sequence[str]) -> list[Answer]:
         # A hop to a thread and back takes longer than a few short posts do.
-        inline = sum(map(len, texts)) <= _INLINE_CHARACTERS
+        inline = len(texts) <= INLINE_POSTS and sum(map(len, texts)) <= _INLINE_CHARACTERS
         prepared = await _run(inline, prepare, texts, engine.tokenizer, self.settings.max_characters)
         # Cancelling what wraps the future cancels the future too, and no worker begins what is left.
         scores = await asyncio.wrap_future(engine.submit(prepared.encoded).future)

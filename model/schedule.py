@@ -76,7 +76,7 @@ class RunQueue(Generic[A]):
             if not lane:
                 lane.served = max(lane.served, other.served)  # no claim on the time when it was not in use
             lane.put(waiting)
-            self._changed.notify(min(self._workers, ceil(tokens / LEAST_RUN_TOKENS)))
+            self._changed.notify()
 
     def take(self) -> list[Waiting[A]] | None:
         """Wait for posts and take a run of them; `None` when the queue is closed."""
@@ -87,6 +87,8 @@ class RunQueue(Generic[A]):
                     return None
                 lane = min((lane for lane in (self._small, self._large) if lane), key=lambda lane: lane.served)
                 if run := lane.take(share_of_worker(lane.tokens, self._workers)):
+                    if self._small or self._large:
+                        self._changed.notify()  # each worker that finds more than it takes wakes the next
                     return run
 
     def close(self) -> list[Waiting[A]]:
@@ -154,6 +156,8 @@ class _Lane(Generic[A]):
             if (len(run) + 1) * longest > most:
                 break
         self.served += len(run) * longest
+        if not self:
+            self.drain()  # an idle queue holds on to nothing that was taken out of it
         return run
 
     def drain(self) -> list[Waiting[A]]:

@@ -1,4 +1,5 @@
 import threading
+import weakref
 from dataclasses import dataclass
 
 import pytest
@@ -145,6 +146,32 @@ def test_a_worker_waits_until_there_is_something_and_ends_when_the_queue_is_clos
     worker.join(30)
     assert [post.asker for run in found if run for post in run] == [asker]
     assert found[-1] is None
+
+
+def test_every_free_worker_is_woken_while_there_is_more_to_do() -> None:
+    queue: RunQueue[Asker] = RunQueue(2)
+    together = threading.Barrier(2)
+
+    def work() -> None:
+        queue.take()
+        together.wait(30)  # passes only while the other worker holds the other post
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    ask(queue, 3, 40)  # few tokens, and too unlike for one run
+    for worker in workers:
+        worker.join(60)
+    assert not together.broken
+
+
+def test_an_idle_queue_holds_on_to_nothing() -> None:
+    queue: RunQueue[Asker] = RunQueue(1)
+    asker = ask(queue, 10, 10, 11)
+    seen = weakref.ref(asker)
+    take_all(queue, 3)
+    del asker
+    assert seen() is None
 
 
 def test_a_closed_queue_gives_back_what_waited_and_takes_nothing_more() -> None:
