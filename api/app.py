@@ -1,56 +1,64 @@
-"""The HTTP service."""
+"""The HTTP service, put together."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import RootModel
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
 
-from api.answers import result, summary
-from api.middleware import RequestMiddleware
-from api.problems import Code, FieldFault, Problem, ProblemDocument, from_http_error, problem_responses, request_id_of
-from api.requests import DEADLINE, read_classify, read_deadline
-from api.schemas import BatchRequest, ClassifyResponse, ItemErrorCode, SingleRequest, WarningCode
-from api.service import INLINE_POSTS, Service, State
+from api.classify import add_classify
+from api.guard import Guard, GuardMiddleware
+from api.middleware import REQUEST_ID, RequestMiddleware
+from api.openapi import add_docs
+from api.problems import Code, FieldFault, Problem, from_http_error, request_id_of
+from api.promotion import follow_promotion
+from api.requests import DEADLINE
+from api.service import Service, State
 from api.settings import Settings
+from api.status import add_status
 from api.telemetry import Telemetry
 from model.bundle import Bundle
-from model.decision import reasons_of
-
-_REF = "#/components/schemas/{model}"
+from model.registry import Registry
 
 
-class _ClassifyRequest(RootModel[BatchRequest | SingleRequest]):
-    """Both forms of a request, for the OpenAPI document."""
-
-
-def create_app(bundle: Bundle, settings: Settings, on_failure: Callable[[], None] = lambda: None) -> FastAPI:
-    """The application that serves one bundle.
+def create_app(
+    bundle: Bundle,
+    settings: Settings,
+    shared: Path,
+    registry: Registry | None = None,
+    on_failure: Callable[[], None] = lambda: None,
+) -> FastAPI:
+    """The application that serves a bundle.
 
     It accepts connections at once and loads the model beside that: until then `/readyz` and `/classify` say 503.
 
     Args:
+        shared: folder that all processes of one service share, for as long as they run.
+        registry: where given, its promoted bundle is served, whichever that is by and by.
         on_failure: called when the model could not be loaded; the reason is in `app.state.service.failure`.
+
+    Raises:
+        ConfigurationError: the file of keys cannot be read.
     """
     telemetry = Telemetry()
     service = Service(bundle, settings, telemetry)
+    guard = Guard(settings, shared)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(service.load())
-        loading.add_done_callback(lambda _: on_failure() if service.state is State.FAILED else None)
+        running = asyncio.create_task(_run(service, registry))
+        running.add_done_callback(lambda _: on_failure() if service.state is State.FAILED else None)
         yield
-        await loading
+        if service.state is not State.LOADING:
+            running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
         await service.close()
 
     app = FastAPI(
@@ -63,125 +71,27 @@ def create_app(bundle: Bundle, settings: Settings, on_failure: Callable[[], None
         redirect_slashes=False,
     )
     app.state.service = service
-    app.add_middleware(RequestMiddleware, telemetry=telemetry)
+    app.add_middleware(GuardMiddleware, guard=guard, telemetry=telemetry)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", DEADLINE, REQUEST_ID],
+            expose_headers=[REQUEST_ID, "Retry-After", "Server-Timing"],
+        )
+    app.add_middleware(RequestMiddleware, telemetry=telemetry, settings=settings)  # added last, it stands outside
     _answer_errors(app, telemetry)
-    _add_classify(app, service)
-    _add_health(app, service, telemetry)
-    _add_docs(app)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+    add_classify(app, service, guard)
+    add_status(app, service)
+    add_docs(app, keys=guard.keys is not None)
     return app
 
 
-def _add_classify(app: FastAPI, service: Service) -> None:
-    refusals = problem_responses(
-        Code.INVALID_JSON,
-        Code.BODY_TOO_LARGE,
-        Code.TOO_MANY_POSTS,
-        Code.UNSUPPORTED_MEDIA_TYPE,
-        Code.INVALID_REQUEST,
-        Code.QUEUE_FULL,
-        Code.INTERNAL_ERROR,
-        Code.LOADING,
-        Code.DRAINING,
-        Code.TIMEOUT,
-    )
-    body = {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": _REF.format(model="ClassifyRequest")}}},
-    }
-
-    deadline = {
-        "name": DEADLINE,
-        "in": "header",
-        "description": "milliseconds after which an answer is of no use; it is then a 504, and work on it ends",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
-    }
-    info = _model_info(service.bundle)
-
-    @app.post(
-        "/classify",
-        response_model=ClassifyResponse,
-        response_model_exclude_unset=True,
-        responses=refusals,
-        openapi_extra={"requestBody": body, "parameters": [deadline]},
-    )
-    async def classify(request: Request) -> Response:
-        """Label one post or a batch. One that is empty or too long fails alone, with an error of its own."""
-        seconds = read_deadline(request)
-        posts, options = await read_classify(request, service.settings, service.bundle.taxonomy)
-        answers = await service.classify([post.text for post in posts], seconds)
-
-        def render() -> str:
-            results = [
-                result(index, post.id, item, service.bundle.policy, options)
-                for index, (post, item) in enumerate(zip(posts, answers, strict=True))
-            ]
-            envelope = {"request_id": request_id_of(request), "model": info, "results": results}
-            return json.dumps({**envelope, "summary": summary(answers)}, ensure_ascii=False)
-
-        # Writing many answers would hold the event loop up.
-        body = render() if len(posts) <= INLINE_POSTS else await asyncio.to_thread(render)
-        return Response(body, media_type="application/json")
-
-
-def _add_health(app: FastAPI, service: Service, telemetry: Telemetry) -> None:
-    @app.get("/livez")
-    async def livez() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "alive"}
-
-    @app.get("/readyz", responses=problem_responses(Code.LOADING, Code.DRAINING))
-    async def readyz() -> dict[str, str]:
-        """The model is loaded and warm, and the service is not shutting down."""
-        if service.state is State.DRAINING:
-            raise Problem(Code.DRAINING, "the service is shutting down")
-        if service.state is not State.READY:
-            raise Problem(Code.LOADING, "the model is being loaded")
-        return {"status": "ready", "model": service.bundle.manifest.reference}
-
-    @app.get("/model")
-    async def model() -> dict[str, Any]:
-        """What is served: taxonomy, policy, limits, versions, and the closed lists of codes."""
-        bundle, settings = service.bundle, service.settings
-        return {
-            "model": _model_info(bundle),
-            "created": bundle.manifest.created,
-            "encoder": bundle.manifest.provenance.get("encoder"),
-            "taxonomy": bundle.taxonomy.to_dict(),
-            "policy": bundle.policy.model_dump(mode="json"),
-            "limits": {
-                "max_posts": settings.max_posts,
-                "max_body_bytes": settings.max_body_bytes,
-                "max_characters": settings.max_characters,
-                "max_tokens": bundle.manifest.max_tokens,
-                "max_queued_posts": settings.max_queued_posts,
-                "timeout_seconds": settings.timeout_seconds,
-            },
-            "reasons": list(reasons_of(bundle.policy)),
-            "warnings": [warning.value for warning in WarningCode],
-            "item_errors": [code.value for code in ItemErrorCode],
-            "problems": [code.value for code in Code],
-        }
-
-    @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-    async def metrics() -> Response:
-        """For Prometheus."""
-        return Response(telemetry.render(), media_type="text/plain; version=0.0.4")
-
-
-def _add_docs(app: FastAPI) -> None:
-    """Swagger UI from our own machine: FastAPI's page would load it from elsewhere."""
-    app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]))
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="openapi.json",
-            title="Triage",
-            swagger_js_url="swagger/swagger-ui-bundle.js",
-            swagger_css_url="swagger/swagger-ui.css",
-            swagger_favicon_url="swagger/favicon-32x32.png",
-        )
+async def _run(service: Service, registry: Registry | None) -> None:
+    await service.load()
+    if registry and service.state is State.READY:
+        await follow_promotion(service, registry, service.settings.watch_seconds)
 
 
 def _answer_errors(app: FastAPI, telemetry: Telemetry) -> None:
@@ -204,32 +114,3 @@ def _answer_errors(app: FastAPI, telemetry: Telemetry) -> None:
         # FastAPI's own answer repeats the input.
         faults = [FieldFault(field=".".join(map(str, fault["loc"])), message=fault["msg"]) for fault in error.errors()]
         return respond(request, Problem(Code.INVALID_REQUEST, f"{len(faults)} field(s) are wrong", errors=faults))
-
-
-def _model_info(bundle: Bundle) -> dict[str, str]:
-    return {
-        "name": bundle.manifest.name,
-        "version": str(bundle.manifest.version),
-        "taxonomy": bundle.taxonomy.sha256[:12],
-        "policy": bundle.policy.version,
-        "precision": bundle.manifest.precision,
-    }
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's document with the schemas of what it does not read or write itself."""
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title,
-            version=app.version,
-            summary=app.summary,
-            openapi_version=app.openapi_version,
-            routes=app.routes,
-        )
-        schemas = document["components"]["schemas"]
-        for name, model in (("ClassifyRequest", _ClassifyRequest), ("ProblemDocument", ProblemDocument)):
-            schema = model.model_json_schema(ref_template=_REF)
-            schemas.update(schema.pop("$defs", {}))
-            schemas[name] = schema
-        app.openapi_schema = document
-    return app.openapi_schema

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from api.commands import bench, classify, config, data, evaluate, export, models, serve, train
+from api.commands import bench, classify, config, data, evaluate, export, keys, models, serve, train
 from api.commands.shared import stderr
 from data.errors import TriageError
 
@@ -25,6 +25,7 @@ app.command("classify")(classify.classify)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 app.command("config")(config.config)
 
 

@@ -1,19 +1,23 @@
-"""Reading the body of `/classify`: bounded, strict, and without ever repeating what it held."""
+"""Reading what `/classify` is sent: bounded, strict, and without ever repeating what it held."""
 
 import asyncio
 import json
 import re
+import zlib
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from api.answers import Refused
 from api.problems import Code, FieldFault, Problem, too_large
-from api.schemas import BatchRequest, Options, PostIn, SingleRequest
+from api.schemas import BatchRequest, ItemErrorCode, Options, PostIn, SingleRequest
 from api.settings import Settings
 from data.taxonomy import Taxonomy
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 DEADLINE = "X-Deadline-Ms"
 
 _MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -21,18 +25,39 @@ _SHOWN_FAULTS = 20
 _LONGEST_NAME = 64
 # Parsing more than this would hold the event loop up; it goes to a thread.
 _INLINE_BYTES = 64 * 1024
+_UNPACKED_BYTES = 64 * 1024  # of a packed body at a time
 
 
-async def read_classify(request: Request, settings: Settings, taxonomy: Taxonomy) -> tuple[list[PostIn], Options]:
-    """The posts of a request and how to answer them.
+def media_type_of(request: Request) -> str:
+    """JSON or NDJSON.
 
     Raises:
-        Problem: 400, 413, 415 or 422.
+        Problem: 415.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != JSON:
-        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"expected the content type {JSON}", headers={"Accept": JSON})
-    body = await _read_body(request, settings.max_body_bytes)
+    if media_type not in (JSON, NDJSON):
+        accepted = f"{JSON}, {NDJSON}"
+        raise Problem(
+            Code.UNSUPPORTED_MEDIA_TYPE, f"expected the content type {JSON} or {NDJSON}", headers={"Accept": accepted}
+        )
+    return media_type
+
+
+async def read_classify(
+    request: Request, settings: Settings, taxonomy: Taxonomy, hold: Callable[[int], None]
+) -> tuple[list[PostIn], Options]:
+    """The posts of a JSON request and how to answer them.
+
+    Args:
+        hold: told of the bytes as they come in; may refuse them.
+
+    Raises:
+        Problem: 400, 408, 413, 415, 422 or 429.
+    """
+    if request.scope["query_string"]:
+        fault = FieldFault(field="query", message=f"options stand in the body of {JSON}")
+        raise Problem(Code.INVALID_REQUEST, "1 field(s) are wrong", errors=[fault])
+    body = await _read_body(request, settings, hold)
     if len(body) <= _INLINE_BYTES:
         return parse_classify(body, settings.max_posts, taxonomy)
     return await asyncio.to_thread(parse_classify, body, settings.max_posts, taxonomy)
@@ -49,8 +74,27 @@ def read_deadline(request: Request) -> float | None:
         return None
     if not _MILLISECONDS.fullmatch(given):
         fault = FieldFault(field=DEADLINE, message="expected a number of milliseconds from 1 to 999999999")
-        raise Problem(Code.INVALID_REQUEST, "1 field is wrong", errors=[fault])
+        raise Problem(Code.INVALID_REQUEST, "1 field(s) are wrong", errors=[fault])
     return int(given) / 1000
+
+
+def read_options(request: Request, taxonomy: Taxonomy) -> Options:
+    """The options of a stream, which stand in its URL: `?top_k=2&heads=intent&heads=urgency`.
+
+    Raises:
+        Problem: 422.
+    """
+    given: dict[str, Any] = dict(request.query_params)
+    if "heads" in given:
+        given["heads"] = request.query_params.getlist("heads")
+    if str(given.get("top_k", "")).isdecimal():
+        given["top_k"] = int(given["top_k"][:9])
+    try:
+        options = Options.model_validate(given)
+    except ValidationError as error:
+        raise _invalid(error) from None
+    _check_heads(options, taxonomy)
+    return options
 
 
 def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[list[PostIn], Options]:
@@ -59,17 +103,7 @@ def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[lis
     Raises:
         Problem: 400, 413 or 422.
     """
-    try:
-        plain = json.loads(body, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise Problem(Code.INVALID_JSON, "the body is nested too deep") from None
-    except json.JSONDecodeError as error:
-        reason = error.msg.removesuffix(" at")
-        raise Problem(Code.INVALID_JSON, f"the body is not JSON: {reason} at character {error.pos}") from None
-    except UnicodeDecodeError:
-        raise Problem(Code.INVALID_JSON, "the body is not UTF-8") from None
-    except ValueError:
-        raise Problem(Code.INVALID_JSON, "a number in the body has thousands of digits") from None
+    plain = _parse(body)
     posts = plain.get("posts") if isinstance(plain, dict) else None
     if isinstance(posts, list) and len(posts) > max_posts:
         raise too_large(Code.TOO_MANY_POSTS, "posts in the request", max_posts, len(posts))
@@ -82,24 +116,101 @@ def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[lis
             found, options = batch.posts, batch.options
     except ValidationError as error:
         raise _invalid(error) from None
-    known = [head.name for head in taxonomy]
-    for index, head in enumerate(options.heads or []):
-        if head not in known:
-            fault = FieldFault(field=f"options.heads.{index}", message=f"no such head; there are {', '.join(known)}")
-            raise Problem(Code.INVALID_REQUEST, "1 field is wrong", errors=[fault])
+    _check_heads(options, taxonomy)
     return found, options
 
 
-async def _read_body(request: Request, limit: int) -> bytes:
+def parse_line(line: bytes) -> PostIn | Refused:
+    """A post of a stream, or why it is none: a bad line fails alone."""
+    try:
+        return PostIn.model_validate(_parse(line))
+    except Problem as problem:
+        return Refused(ItemErrorCode.INVALID_LINE, problem.detail.replace("the body", "the line"))
+    except ValidationError as error:
+        faults = "; ".join(f"{fault.field}: {fault.message}" for fault in _invalid(error).errors or [])
+        return Refused(ItemErrorCode.INVALID_LINE, faults)
+
+
+async def unpacked(request: Request) -> AsyncIterator[bytes]:
+    """The body in parts, those of a packed one as they were before.
+
+    Raises:
+        Problem: 400 or 415.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip"):
+        raise Problem(
+            Code.UNSUPPORTED_MEDIA_TYPE, "expected a body as it is, or as gzip", headers={"Accept-Encoding": "gzip"}
+        )
+    parts = request.stream() if encoding == "identity" else _gunzip(request.stream())
+    async for part in parts:
+        if part:
+            yield part
+
+
+async def _gunzip(packed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)  # with gzip's header and checksum
+    try:
+        async for rest in packed:
+            left = rest
+            while left:
+                if decoder.eof:  # one member may follow another
+                    decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                part = decoder.decompress(left, _UNPACKED_BYTES)
+                left = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+                yield part
+                await asyncio.sleep(0)  # a little can unpack to much, and others wait
+    except zlib.error:
+        raise Problem(Code.INVALID_ENCODING, "the body is not gzip") from None
+    if not decoder.eof:
+        raise Problem(Code.INVALID_ENCODING, "the body is not whole gzip")
+
+
+async def _read_body(request: Request, settings: Settings, hold: Callable[[int], None]) -> bytes:
+    limit, seconds = settings.max_body_bytes, settings.client_seconds
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise too_large(Code.BODY_TOO_LARGE, "bytes in the body", limit, int(declared))
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise too_large(Code.BODY_TOO_LARGE, "bytes in the body", limit, len(body))
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in unpacked(request):
+                body += part
+                if len(body) > limit:
+                    raise too_large(Code.BODY_TOO_LARGE, "bytes in the body", limit, len(body))
+                hold(len(part))
+    except TimeoutError:
+        raise too_slow(seconds) from None
     return bytes(body)
+
+
+def too_slow(seconds: float) -> Problem:
+    """The problem of a client that takes too long to send."""
+    headers = {"Connection": "close"}
+    detail = f"the request was not whole within {seconds:g} seconds"
+    return Problem(Code.CLIENT_TOO_SLOW, detail, limit=seconds, headers=headers)
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise Problem(Code.INVALID_JSON, "the body is nested too deep") from None
+    except json.JSONDecodeError as error:
+        reason = error.msg.removesuffix(" at")
+        raise Problem(Code.INVALID_JSON, f"the body is not JSON: {reason} at character {error.pos}") from None
+    except UnicodeDecodeError:
+        raise Problem(Code.INVALID_JSON, "the body is not UTF-8") from None
+    except ValueError:
+        raise Problem(Code.INVALID_JSON, "a number in the body has thousands of digits") from None
+
+
+def _check_heads(options: Options, taxonomy: Taxonomy) -> None:
+    known = [head.name for head in taxonomy]
+    for index, head in enumerate(options.heads or []):
+        if head not in known:
+            fault = FieldFault(field=f"options.heads.{index}", message=f"no such head; there are {', '.join(known)}")
+            raise Problem(Code.INVALID_REQUEST, "1 field(s) are wrong", errors=[fault])
 
 
 def _invalid(error: ValidationError) -> Problem:

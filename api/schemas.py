@@ -9,10 +9,12 @@ MAX_TOP_K = 10
 
 
 class ItemErrorCode(StrEnum):
-    """Why a post was not labelled; the others of its batch are."""
+    """Why a post was not labelled; the others of its batch are. The last two are of lines of a stream."""
 
     TEXT_EMPTY = "text_empty"
     TEXT_TOO_LONG = "text_too_long"
+    INVALID_LINE = "invalid_line"
+    LINE_TOO_LONG = "line_too_long"
 
 
 class WarningCode(StrEnum):
@@ -142,4 +144,12 @@ class ClassifyResponse(BaseModel):
     request_id: str
     model: ModelInfo
     results: list[Answered | Failed]
+    summary: Summary
+
+
+class StreamEnd(BaseModel):
+    """The last line of a stream that is whole."""
+
+    request_id: str
+    model: ModelInfo
     summary: Summary

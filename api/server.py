@@ -1,18 +1,41 @@
-"""The process around the service: start, ready, drain, end."""
+"""A process that serves: start, ready, drain, end."""
 
-import logging
+import os
 import signal
 import socket
-import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
+from api.logs import configure_logging
+from api.protocol import bounded_protocol
 from api.service import Service
 from api.settings import Settings
-from data.errors import ConfigurationError
+from data.errors import ConfigurationError, MissingExtraError
 from model.bundle import Bundle
+from model.registry import Registry
+
+_BACKLOG = 2048
+_TRACES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What a process needs to serve; every process of one service has the same.
+
+    Attributes:
+        bundle: folder of the bundle to begin with.
+        shared: folder of what the processes share, for as long as they run.
+    """
+
+    bundle: Path
+    settings: Settings
+    listener: socket.socket
+    shared: Path
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -22,35 +45,79 @@ def listen(host: str, port: int) -> socket.socket:
         ConfigurationError: it cannot be had.
     """
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
+        )
     except OSError as error:
         raise ConfigurationError(
             f"cannot listen on {host}, port {port}: {error.strerror}; choose another with --host or --port"
         ) from error
 
 
-def serve(bundle: Bundle, settings: Settings, listener: socket.socket) -> None:
+def serve(serving: Serving) -> None:
     """Serve until SIGTERM or SIGINT; then drain and return.
 
     Raises:
+        ConfigurationError: the keys, the certificate or the wish for traces cannot be met.
         Exception: whatever kept the model from being loaded.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    app = create_app(bundle, settings, on_failure=lambda: server.stop())  # noqa: PLW0108  # the server is made below
-    server = _Server(
-        uvicorn.Config(
-            app,
-            timeout_graceful_shutdown=settings.drain_seconds,
-            log_config=None,
-            server_header=False,
-            access_log=False,  # /metrics counts requests; a line for each would cost more than it tells
-        ),
-        app.state.service,
+    settings = serving.settings
+    configure_logging(settings.log_format)
+    registry = Registry(settings.models) if settings.model is None else None
+    app = create_app(
+        Bundle.load(serving.bundle),
+        settings,
+        serving.shared,
+        registry,
+        on_failure=lambda: server.stop(),  # noqa: PLW0108  # the server is made below
     )
-    server.run(sockets=[listener])
-    failure = app.state.service.failure
-    if failure is not None:
-        raise failure
+    service: Service = app.state.service
+    if any(os.environ.get(name) for name in _TRACES):
+        _trace(app, service)
+    server = _Server(server_config(app, settings), service)
+    server.run(sockets=[serving.listener])
+    if service.failure is not None:
+        raise service.failure
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """The configuration of uvicorn.
+
+    Raises:
+        ConfigurationError: the certificate or its key cannot be read.
+    """
+    config = uvicorn.Config(
+        app,
+        http=bounded_protocol(settings.client_seconds),
+        ws="none",
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+        log_config=None,
+        server_header=False,
+        access_log=False,  # RequestMiddleware writes it, where it is wished for
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+    try:
+        config.load()
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise ConfigurationError(
+            f"{settings.tls_certificate}, {settings.tls_key}: expected a certificate and its key in PEM: {error}"
+        ) from error
+    return config
+
+
+def _trace(app: FastAPI, service: Service) -> None:
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  # an extra
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+        from api.tracing import add_tracing  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{' or '.join(_TRACES)} asks for traces, which need {error.name}; install it: pip install -e '.[otel]'"
+        ) from error
+    add_tracing(app, service.telemetry, BatchSpanProcessor(OTLPSpanExporter()))
 
 
 class _Server(uvicorn.Server):

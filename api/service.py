@@ -1,27 +1,28 @@
-"""The model in service: loading, admission, scoring off the event loop, draining."""
+"""The service: loading, replacing the model, admission, scoring off the event loop, draining."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ParamSpec, TypeVar
 
+from api.admission import Admission, estimated_tokens
 from api.answers import Answer, answer, prepare
 from api.problems import Code, Problem
+from api.served_model import ServedModel
 from api.settings import Settings
-from api.telemetry import Telemetry
+from api.telemetry import Stages, Telemetry
+from data.errors import TriageError
 from model.bundle import Bundle
-from model.engine import Engine
+from model.cpus import available_cpus
 
 log = logging.getLogger("triage")
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-# Lengths of the posts that warm the engine up: its memory arena grows to what it has seen.
-_WARM_UP = ("hello", "where is my order? it was due on monday " * 4, "a long e-mail " * 200)
-
 
 INLINE_POSTS = 32
 """Work on so many posts holds the event loop up for less time than a hop to a thread and back is worth."""
@@ -36,96 +37,152 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why the promoted bundle is not the one that is served."""
+
+    bundle: str
+    message: str
+
+
 class Service:
-    """One bundle in service. Lives on the event loop; tokenising and inference run on threads."""
+    """What answers. Lives on the event loop; tokenising and inference run on threads.
+
+    Attributes:
+        fault: of the last attempt to replace the model, `None` where it went well.
+        failure: what kept the first model from being loaded.
+        draining: set when it begins to drain.
+    """
 
     def __init__(self, bundle: Bundle, settings: Settings, telemetry: Telemetry) -> None:
-        self.bundle = bundle
         self.settings = settings
+        self.telemetry = telemetry
         self.state = State.LOADING
+        self.draining = asyncio.Event()
         self.failure: BaseException | None = None
-        self._telemetry = telemetry
-        self._engine: Engine | None = None
-        self._queued = 0
+        self.fault: Fault | None = None
+        self.admission = Admission(
+            settings.max_queued_posts,
+            settings.max_queued_bytes,
+            settings.threads or available_cpus(),
+            telemetry.queue,
+        )
+        self._first = bundle
+        self._model: ServedModel | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle in service, or the one that is being loaded."""
+        return self._model.bundle if self._model else self._first
 
     async def load(self) -> None:
         """Load and warm up; afterwards the state is READY, or FAILED with the reason in `failure`."""
         try:
-            self._engine = await asyncio.to_thread(
-                self.bundle.engine, self.settings.threads, self.settings.cached_posts
-            )
-            self._telemetry.cache(self._engine.cache)
-            await asyncio.to_thread(self._engine.score, _WARM_UP)
+            await self._serve(self._first)
         except Exception as error:  # noqa: BLE001  # whatever it was, the process must say so and end
             self.state, self.failure = State.FAILED, error
             return
-        self._telemetry.model(self.bundle.manifest)
         if self.state is State.LOADING:
             self.state = State.READY
-        log.info("ready: %s, %d threads", self.bundle.manifest.reference, self._engine.workers)
+        log.info("ready: %s", self.bundle.manifest.reference)
+
+    async def replace(self, reference: str, find: Callable[[], Bundle]) -> None:
+        """Put another bundle in service between two requests; one that fails stays out, and `fault` says why.
+
+        Args:
+            reference: of the bundle, as `NAME@VERSION`.
+            find: reads and verifies it; called on a thread.
+        """
+        began = time.perf_counter()
+        try:
+            await self._serve(await asyncio.to_thread(find))
+        except TriageError as error:
+            self._keep(reference, str(error))
+        except Exception as error:  # noqa: BLE001  # a library's, whose text could be anything
+            self._keep(reference, f"{type(error).__name__} while loading it")
+        else:
+            self.fault = None
+            self.telemetry.replaced("done")
+            log.info("now serving %s, loaded in %.1f s", self.bundle.manifest.reference, time.perf_counter() - began)
 
     def drain(self) -> None:
         """Refuse what comes from now on; what was admitted is still answered."""
         self.state = State.DRAINING
+        self.draining.set()
 
     async def close(self) -> None:
-        """End the engine's threads."""
-        if self._engine:
-            await asyncio.to_thread(self._engine.close)
+        """End the engines' threads, once nobody uses them."""
+        if self._model:
+            await self._model.retire()
+        await asyncio.gather(*self._retiring)
 
-    async def classify(self, texts: Sequence[str], deadline: float | None = None) -> list[Answer]:
-        """Answer a batch, which is admitted whole or refused whole.
-
-        Args:
-            deadline: seconds after which the caller has no use for the answer.
+    def model(self) -> AbstractContextManager[ServedModel]:
+        """The model for one request, from its first byte to its last.
 
         Raises:
-            Problem: loading, draining, queue full, or the answer took too long.
+            Problem: loading or draining.
         """
-        engine = self._ready_engine()
-        limit = min(self.settings.timeout_seconds, deadline or self.settings.timeout_seconds)
-        with self._admitted(len(texts)):
-            try:
-                async with asyncio.timeout(limit):
-                    answers = await self._answers(engine, texts)
-            except TimeoutError:
-                raise Problem(Code.TIMEOUT, f"no answer within {limit:g} seconds", limit=limit) from None
-        self._telemetry.answers(answers)
-        return answers
-
-    async def _answers(self, engine: Engine, texts: Sequence[str]) -> list[Answer]:
-        # A hop to a thread and back takes longer than a few short posts do.
-        inline = len(texts) <= INLINE_POSTS and sum(map(len, texts)) <= _INLINE_CHARACTERS
-        prepared = await _run(inline, prepare, texts, engine.tokenizer, self.settings.max_characters)
-        # Cancelling what wraps the future cancels the future too, and no worker begins what is left.
-        scores = await asyncio.wrap_future(engine.submit(prepared.encoded).future)
-        return await _run(inline, answer, prepared, scores, self.bundle.policy)
-
-    def _ready_engine(self) -> Engine:
         if self.state is State.DRAINING:
             raise Problem(Code.DRAINING, "the service is shutting down; ask another instance")
-        if self._engine is None or self.state is not State.READY:
+        if self._model is None or self.state is not State.READY:
             raise Problem(Code.LOADING, "the model is being loaded; try again shortly")
-        return self._engine
+        return self._model.in_use()
 
-    @contextmanager
-    def _admitted(self, posts: int) -> Iterator[None]:
-        limit = self.settings.max_queued_posts
-        if self._queued + posts > limit:
-            raise Problem(
-                Code.QUEUE_FULL,
-                f"{self._queued} posts are waiting, {posts} more would exceed the limit of {limit}; try again shortly",
-                limit=limit,
-                value=self._queued + posts,
-            )
-        self._queued += posts
-        self._telemetry.queued_posts.set(self._queued)
-        try:
-            yield
-        finally:
-            self._queued -= posts
-            self._telemetry.queued_posts.set(self._queued)
+    async def classify(self, model: ServedModel, texts: Sequence[str], seconds: float) -> tuple[list[Answer], Stages]:
+        """Answer a batch, which is admitted whole or refused whole. Cancelled, no more of it is begun.
+
+        Args:
+            seconds: after which the answer is of no use.
+
+        Raises:
+            Problem: too much waits.
+        """
+        tokens = estimated_tokens(texts, model.bundle.manifest.max_tokens)
+        with self.admission.admitted(len(texts), tokens, seconds):
+            return await self._answers(model, texts)
+
+    async def classify_when_there_is_room(self, model: ServedModel, texts: Sequence[str]) -> list[Answer]:
+        """Answer a part of a stream, which waits where a batch would be refused."""
+        tokens = estimated_tokens(texts, model.bundle.manifest.max_tokens)
+        async with self.admission.when_there_is_room(len(texts), tokens, self.settings.timeout_seconds):
+            answers, _ = await self._answers(model, texts)
+        return answers
+
+    async def _answers(self, model: ServedModel, texts: Sequence[str]) -> tuple[list[Answer], Stages]:
+        # A hop to a thread and back takes longer than a few short posts do.
+        inline = len(texts) <= INLINE_POSTS and sum(map(len, texts)) <= _INLINE_CHARACTERS
+        began = time.perf_counter()
+        prepared = await _run(inline, prepare, texts, model.engine.tokenizer, self.settings.max_characters)
+        scoring = model.engine.submit(prepared.encoded)
+        # Cancelling what wraps the future cancels the future too, and no worker begins what is left.
+        scores = await asyncio.wrap_future(scoring.future)
+        scored = time.perf_counter()
+        answers = await _run(inline, answer, prepared, scores, model.bundle.policy)
+        begun = scoring.begun or scoring.ended
+        stages = Stages(
+            tokenise=scoring.submitted - began,
+            queue=begun - scoring.submitted,
+            inference=scoring.ended - begun,
+            decide=time.perf_counter() - scored,
+        )
+        self.telemetry.answered(answers, stages, scoring.known)
+        return answers, stages
+
+    async def _serve(self, bundle: Bundle) -> None:
+        model = await ServedModel.load(bundle, self.settings, self.telemetry.run)
+        before, self._model = self._model, model
+        self.telemetry.model(bundle.manifest)
+        if before:
+            retiring = asyncio.create_task(before.retire())
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
+
+    def _keep(self, reference: str, message: str) -> None:
+        self.fault = Fault(reference, message)
+        self.telemetry.replaced("failed")
+        log.error("%s stays out of service, %s serves on: %s", reference, self.bundle.manifest.reference, message)
 
 
-async def _run(inline: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:  # private
+async def _run(inline: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return work(*args, **kwargs) if inline else await asyncio.to_thread(work, *args, **kwargs)

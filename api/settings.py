@@ -2,13 +2,15 @@
 
 import tomllib
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -18,6 +20,16 @@ from data.errors import ConfigurationError
 
 FILE = Path("triage.toml")
 ENVIRONMENT = "TRIAGE_"
+
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Several words, in the environment with commas between."""
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    PLAIN = "plain"
+    JSON = "json"
 
 
 class Settings(BaseSettings):
@@ -40,9 +52,52 @@ class Settings(BaseSettings):
     max_posts: int = Field(1000, ge=1, description="posts that one request may hold")
     max_body_bytes: int = Field(8 * 2**20, ge=1024, description="size that one request's body may have")
     max_characters: int = Field(20_000, ge=1, description="characters that one post may have")
-    max_queued_posts: int = Field(4000, ge=1, description="posts being answered at a time; more are refused with 429")
+    max_queued_posts: int = Field(
+        4000,
+        ge=1,
+        description="posts of small requests, and posts of large ones, being answered at a time; else 429",
+    )
+    max_queued_bytes: int = Field(
+        64 * 2**20, ge=1024, description="bytes of all bodies being read and answered; more are refused with 429"
+    )
     timeout_seconds: float = Field(30.0, gt=0, description="a request that takes longer is answered with 504")
     drain_seconds: int = Field(30, ge=1, description="time for open requests to end after SIGTERM")
+    client_seconds: float = Field(
+        30.0, gt=0, description="a client that takes longer to send a request, or to take an answer in, is cut off"
+    )
+    watch_seconds: float = Field(
+        1.0, gt=0, description="how often the promoted bundle is looked up, where `model` does not name one"
+    )
+    workers: int = Field(1, ge=1, description="processes; the threads are those of each")
+    keys_file: Path | None = Field(None, description="file of API keys (`triage keys`); default: none is asked for")
+    allowed_hosts: Names = Field(
+        ("localhost", "127.0.0.1", "[::1]"), description="hosts that requests may name, with commas; * for any"
+    )
+    cors_origins: Names = Field((), description="origins whose pages may call the service, with commas")
+    tls_certificate: Path | None = Field(None, description="PEM file of the certificate chain; default: plain HTTP")
+    tls_key: Path | None = Field(None, description="PEM file of its private key")
+    log_format: LogFormat = Field(LogFormat.AUTO, description="auto (plain on a terminal, else JSON), plain or json")
+    log_requests: bool = Field(False, description="log a line for each request: never its text")
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _with_commas(cls, value: Any) -> Any:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _certificate_and_key_go_together(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _a_full_body_fits_the_queue(self) -> "Settings":
+        if self.max_body_bytes > self.max_queued_bytes:
+            raise ValueError(
+                f"max_body_bytes ({self.max_body_bytes}) is more than max_queued_bytes ({self.max_queued_bytes}): "
+                "a full body could never be admitted"
+            )
+        return self
 
     @model_validator(mode="after")
     def _a_full_request_fits_the_queue(self) -> "Settings":

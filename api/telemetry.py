@@ -1,68 +1,148 @@
-"""What the service counts. Labels of metrics come from closed lists; nothing of a post is among them."""
+"""What the service counts. Labels of metrics come from closed lists; nothing of a post is among them.
 
-from collections.abc import Sequence
+With several processes each writes its own files into the folder that PROMETHEUS_MULTIPROC_DIR names, and any of them
+adds all up when it is asked (prometheus_client's multiprocess mode).
+"""
+
+import os
+from collections import Counter as Tally
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.answers import Answer, Refused
 from api.schemas import WarningCode
 from model.bundle import Manifest
-from model.cache import ScoreCache
+from model.engine import RunReport
+
+MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_POSTS = (1, 2, 4, 8, 16, 32, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Where the time of a request went, in seconds; reading and writing HTTP is not among them."""
+
+    tokenise: float
+    queue: float
+    inference: float
+    decide: float
+
+    def header(self) -> str:
+        """As `Server-Timing` has it, in milliseconds."""
+        return ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in asdict(self).items())
 
 
 class Telemetry:
-    """The metrics of one application, in a registry of their own."""
+    """The metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
+        self.on_stages: Callable[[Stages], None] = lambda stages: None
+        """Told of the stages of each request, within it."""
         registry = CollectorRegistry()
         self._registry = registry
         self._requests = Counter("triage_requests", "Requests answered", ["route", "status"], registry=registry)
-        self._seconds = Histogram("triage_request_seconds", "Time to answer a request", ["route"], registry=registry)
+        self._request_seconds = Histogram(
+            "triage_request_seconds", "Time to answer a request", ["route"], buckets=_SECONDS, registry=registry
+        )
+        self._stage_seconds = Histogram(
+            "triage_stage_seconds", "Where that time went", ["stage"], buckets=_SECONDS, registry=registry
+        )
         self._problems = Counter("triage_problems", "Requests refused", ["code"], registry=registry)
         self._posts = Counter("triage_posts", "Posts answered", ["status"], registry=registry)
         self._errors = Counter("triage_post_errors", "Posts that could not be labelled", ["code"], registry=registry)
         self._warnings = Counter("triage_warnings", "Warnings given with answers", ["warning"], registry=registry)
-        self._tokens = Counter("triage_tokens", "Tokens read by the model", registry=registry)
+        self._tokens = Counter("triage_tokens", "Tokens of the posts answered", registry=registry)
+        self._hits = Counter("triage_cache_hits", "Posts whose scores were known", registry=registry)
         self._labels = Counter("triage_labels", "Labels given", ["head", "label", "decision"], registry=registry)
         self._actions = Counter("triage_actions", "Routing decisions", ["action"], registry=registry)
         self._reasons = Counter("triage_review_reasons", "Why a person was asked", ["reason"], registry=registry)
-        self.queued_posts = Gauge("triage_queued_posts", "Posts being answered now", registry=registry)
-        self._cache: ScoreCache | None = None
-        self._hits = Gauge("triage_cache_hits", "Posts whose scores were known", registry=registry)
-        self._hits.set_function(lambda: self._cache.hits if self._cache else 0)
-        self._model = Gauge("triage_model", "The model served", ["name", "version", "precision"], registry=registry)
+        self._run_posts = Histogram(
+            "triage_run_posts", "Posts scored in one run of the model", buckets=_POSTS, registry=registry
+        )
+        self._run_tokens = Counter("triage_run_tokens", "Tokens scored in runs of the model", registry=registry)
+        self._run_seconds = Counter("triage_run_seconds", "Time of the threads in runs of the model", registry=registry)
+        self._queued_posts = Gauge(
+            "triage_queued_posts", "Posts being answered now", registry=registry, multiprocess_mode="livesum"
+        )
+        self._queued_bytes = Gauge(
+            "triage_queued_bytes", "Bytes of bodies being answered", registry=registry, multiprocess_mode="livesum"
+        )
+        self._model = Gauge(
+            "triage_model",
+            "Processes that serve this model",
+            ["name", "version", "precision"],
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._served: tuple[str, str, str] | None = None
+        self._replacements = Counter(
+            "triage_model_replacements", "Models put in service in place of another", ["outcome"], registry=registry
+        )
 
     def model(self, manifest: Manifest) -> None:
-        self._model.clear()
-        self._model.labels(manifest.name, str(manifest.version), manifest.precision).set(1)
+        """Which model is served from now on."""
+        if self._served:
+            self._model.labels(*self._served).set(0)
+        self._served = (manifest.name, str(manifest.version), manifest.precision)
+        self._model.labels(*self._served).set(1)
 
-    def cache(self, cache: ScoreCache | None) -> None:
-        """Count the hits of this cache from now on."""
-        self._cache = cache
+    def replaced(self, outcome: str) -> None:
+        """A model was replaced (`done`) or not (`failed`)."""
+        self._replacements.labels(outcome).inc()
+
+    def queue(self, posts: int, size: int) -> None:
+        """Posts and bytes that are being answered now."""
+        self._queued_posts.set(posts)
+        self._queued_bytes.set(size)
+
+    def run(self, report: RunReport) -> None:
+        """The model made a run; called on the thread that made it."""
+        self._run_posts.observe(report.posts)
+        self._run_tokens.inc(report.tokens)
+        self._run_seconds.inc(report.seconds)
 
     def request(self, route: str, status: int, seconds: float) -> None:
         self._requests.labels(route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._request_seconds.labels(route).observe(seconds)
 
     def problem(self, code: str) -> None:
         self._problems.labels(code).inc()
 
-    def answers(self, answers: Sequence[Answer]) -> None:
-        for item in answers:
-            if isinstance(item, Refused):
-                self._posts.labels("error").inc()
-                self._errors.labels(item.code.value).inc()
-                continue
-            self._posts.labels("ok").inc()
-            self._tokens.inc(len(item.encoded.ids))
-            if item.encoded.truncated:
-                self._warnings.labels(WarningCode.TRUNCATED.value).inc()
-            self._actions.labels(item.decision.action).inc()
-            for reason in item.decision.reasons:
-                self._reasons.labels(reason).inc()
-            for name, head in item.decision.heads.items():
-                self._labels.labels(name, head.label, "accept" if head.accepted else "review").inc()
+    def answered(self, answers: Sequence[Answer], stages: Stages, known: int) -> None:
+        """Posts were answered, so many of them out of the cache."""
+        self.on_stages(stages)
+        for stage, seconds in asdict(stages).items():
+            self._stage_seconds.labels(stage).observe(seconds)
+        refused = [item for item in answers if isinstance(item, Refused)]
+        labelled = [item for item in answers if not isinstance(item, Refused)]
+        for status, items in (("error", refused), ("ok", labelled)):
+            if items:
+                self._posts.labels(status).inc(len(items))
+        _count(self._errors, Tally((item.code.value,) for item in refused))
+        self._hits.inc(known)
+        self._tokens.inc(sum(len(item.encoded.ids) for item in labelled))
+        truncated = sum(item.encoded.truncated for item in labelled)
+        _count(self._warnings, Tally({(WarningCode.TRUNCATED.value,): truncated}) if truncated else Tally())
+        decisions = [item.decision for item in labelled]
+        _count(self._actions, Tally((decision.action,) for decision in decisions))
+        _count(self._reasons, Tally((reason,) for decision in decisions for reason in decision.reasons))
+        heads = [pair for decision in decisions for pair in decision.heads.items()]
+        _count(self._labels, Tally((name, head.label, "accept" if head.accepted else "review") for name, head in heads))
 
     def render(self) -> bytes:
-        """In Prometheus' text format."""
-        return generate_latest(self._registry)
+        """In Prometheus' text format; of all processes where there are several."""
+        if MULTIPROCESS_FOLDER not in os.environ:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # the library has no types here
+        return generate_latest(together)
+
+
+def _count(counter: Counter, tally: "Tally[tuple[str, ...]]") -> None:
+    for labels, times in tally.items():
+        counter.labels(*labels).inc(times)

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from data.errors import BundleError
 from data.files import file_sha256, write_whole
 from data.taxonomy import Taxonomy
-from model.engine import Engine
+from model.engine import Engine, RunReport
 from model.policy import Policy
 from model.tokenizer import PostTokenizer
 
@@ -98,10 +98,15 @@ class Bundle:
         """The tokenizer that the model was trained with."""
         return PostTokenizer.from_file(self.path / TOKENIZER, self.manifest.max_tokens)
 
-    def engine(self, workers: int | None = None, cached_posts: int = 0) -> Engine:
+    def engine(
+        self,
+        workers: int | None = None,
+        cached_posts: int = 0,
+        report: Callable[[RunReport], None] = lambda run: None,
+    ) -> Engine:
         """Load the graph; the arguments are those of `Engine`."""
         heads = [head.name for head in self.taxonomy]
-        return Engine(self.path / MODEL, self.tokenizer(), heads, workers, cached_posts)
+        return Engine(self.path / MODEL, self.tokenizer(), heads, workers, cached_posts, report)
 
     def weights(self) -> Path:
         """The folder of the training weights, verified.

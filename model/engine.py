@@ -1,8 +1,10 @@
 """Scores posts with onnxruntime, on worker threads that take runs of like length from one queue."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
@@ -17,6 +19,20 @@ from model.schedule import RunQueue, Waiting
 from model.scores import EMBEDDING, Scores
 from model.session import open_session
 from model.tokenizer import Encoded, PostTokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One run of the graph.
+
+    Attributes:
+        posts, tokens: that it scored, padding not counted.
+        seconds: that it took.
+    """
+
+    posts: int
+    tokens: int
+    seconds: float
 
 
 class Engine:
@@ -35,12 +51,14 @@ class Engine:
         heads: Sequence[str],
         workers: int | None = None,
         cached_posts: int = 0,
+        report: Callable[[RunReport], None] = lambda run: None,
     ) -> None:
         """
         Args:
             heads: the names of the graph's outputs besides `embedding`.
             workers: threads; by default one for each CPU that this process may use.
             cached_posts: how many posts' scores are kept; 0 keeps none.
+            report: told of each run, on the thread that made it.
 
         Raises:
             BundleError: onnxruntime cannot load the graph, or its outputs are not those of the heads.
@@ -48,6 +66,7 @@ class Engine:
         self.tokenizer = tokenizer
         self.workers = workers or available_cpus()
         self.cache = ScoreCache(cached_posts) if cached_posts else None
+        self._report = report
         self._outputs = [*heads, EMBEDDING]
         self._session = open_session(model)
         found = {output.name: output.shape for output in self._session.get_outputs()}
@@ -111,10 +130,14 @@ class Engine:
                     scoring.fail(error)
 
     def _answer(self, run: list[Waiting["Scoring"]]) -> None:
-        rows = self._run([waiting.asker.posts[waiting.place] for waiting in run])
         by_scoring: defaultdict[Scoring, list[int]] = defaultdict(list)
         for number, waiting in enumerate(run):
             by_scoring[waiting.asker].append(number)
+        began = time.perf_counter()
+        for scoring in by_scoring:
+            scoring.begun = scoring.begun or began
+        rows = self._run([waiting.asker.posts[waiting.place] for waiting in run])
+        self._report(RunReport(len(run), sum(waiting.tokens for waiting in run), time.perf_counter() - began))
         for scoring, numbers in by_scoring.items():
             scoring.fill([run[number].place for number in numbers], rows[numbers], self.cache)
 
@@ -135,6 +158,8 @@ class Scoring:
 
     Attributes:
         future: of the scores; cancelling it gives up the posts that no worker has begun.
+        submitted, begun, ended: when, by `time.perf_counter`; 0.0 where it was not: what is all known is never begun.
+        known: posts whose scores were in the cache or are those of a copy beside them.
     """
 
     def __init__(self, posts: Sequence[Encoded], sizes: Mapping[str, int]) -> None:
@@ -144,6 +169,9 @@ class Scoring:
         """
         self.posts = posts
         self.future: Future[Scores] = Future()
+        self.submitted = time.perf_counter()
+        self.begun = self.ended = 0.0
+        self.known = 0
         self.rows = np.empty((len(posts), sum(sizes.values())), np.float32)
         self.keys: list[bytes] = []  # with a cache: what each post is found by
         self.copies: dict[bytes, list[int]] = {}  # with a cache: the places that share a key
@@ -156,6 +184,7 @@ class Scoring:
     def expect(self, posts: int) -> None:
         """So many are to be scored."""
         self._left = posts
+        self.known = len(self.posts) - posts
         if not posts:
             self._end(self.future.set_result, self._scores)
 
@@ -198,4 +227,5 @@ class Scoring:
         with self._lock:
             # A future that is running cannot be cancelled any more, so that nobody sets what another has given up.
             if not self.future.done() and self.future.set_running_or_notify_cancel():
+                self.ended = time.perf_counter()
                 how(value)

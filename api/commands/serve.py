@@ -1,11 +1,15 @@
 """`triage serve`."""
 
+import ipaddress
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.panel import Panel
 
-from api.commands.shared import BundleOption, ModelsOption, note, registry
-from api.settings import load_settings
+from api.commands.shared import BundleOption, ModelsOption, note, registry, stderr
+from api.settings import Settings, load_settings
 from model.bundle import Bundle
 
 
@@ -14,15 +18,43 @@ def serve(
     port: Annotated[int | None, typer.Option(help="port to listen on", show_default="8000")] = None,
     model: BundleOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="worker threads; by default the CPUs it may use")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes", show_default="1")] = None,
     models: ModelsOption = None,
 ) -> None:
     """Serve a bundle over HTTP. Every other setting: `triage config`."""
-    from api.server import listen
+    from api.server import Serving, listen
     from api.server import serve as run
+    from api.workers import serve_with_workers
 
-    settings = load_settings({"host": host, "port": port, "model": model, "threads": threads, "models": models})
+    flags = {"host": host, "port": port, "model": model, "threads": threads, "workers": workers, "models": models}
+    settings = load_settings(flags)
     bundle = Bundle.load(registry(settings.models).resolve(settings.model))
-    with listen(settings.host, settings.port) as listener:
+    with listen(settings.host, settings.port) as listener, tempfile.TemporaryDirectory(prefix="triage-") as shared:
         port = listener.getsockname()[1]
-        note(f"serving {bundle.manifest.reference} on http://{settings.host}:{port} (docs at /docs)")
-        run(bundle, settings, listener)
+        scheme = "https" if settings.tls_certificate else "http"
+        note(f"serving {bundle.manifest.reference} on {scheme}://{settings.host}:{port} (docs at /docs)")
+        _warn_of_open_door(settings)
+        serving = Serving(bundle.path, settings, listener, Path(shared))
+        if settings.workers == 1:
+            run(serving)
+        else:
+            serve_with_workers(serving)
+
+
+def _warn_of_open_door(settings: Settings) -> None:
+    if settings.keys_file is None and not _is_loopback(settings.host):
+        stderr.print(
+            Panel(
+                f"Listening on {settings.host} without keys: everybody who reaches this port can use the service.\n"
+                "Make a key with `triage keys add NAME --file keys.json` and set keys_file, or listen on 127.0.0.1.",
+                title="WARNING",
+                style="bold red",
+            )
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

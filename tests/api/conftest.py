@@ -1,47 +1,71 @@
 """A real server on a real socket, in a thread of the test process."""
 
+import asyncio
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from numpy.typing import NDArray
 
 from api.app import create_app
+from api.server import listen, server_config
+from api.service import Service
 from api.settings import Settings
 from model.bundle import Bundle
 from model.engine import Engine
+from model.registry import Registry
 from model.scores import Scores
 from model.tokenizer import Encoded
 
 Run = Callable[[Sequence[Encoded]], NDArray[np.float32]]
-Serving = Callable[..., AbstractContextManager[httpx.Client]]
+Serving = Callable[..., AbstractContextManager["Client"]]
 
 _PATIENCE = 30.0
 
 
 @contextmanager
-def serving_app(bundle: Bundle, *, ready: bool = True, **settings: Any) -> Iterator[httpx.Client]:
+def serving_app(
+    bundle: Bundle, *, ready: bool = True, registry: Registry | None = None, **settings: Any
+) -> Iterator["Client"]:
     """Serve a bundle on a free port and give a client to it; `ready` waits until the model is loaded."""
-    app = create_app(bundle, Settings(**settings))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        until(lambda: server.started)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_PATIENCE) as client:
-            if ready:
-                until(lambda: client.get("/readyz").status_code == 200)
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join(_PATIENCE)
+    given = Settings(**settings)
+    with tempfile.TemporaryDirectory() as shared, listen("127.0.0.1", 0) as listener:
+        app = create_app(bundle, given, Path(shared), registry)
+        server = uvicorn.Server(server_config(app, given))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            until(lambda: server.started)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with Client(app, server.servers[0].get_loop(), base_url=url, timeout=_PATIENCE) as client:
+                if ready:
+                    until(lambda: client.get("/readyz").status_code == 200)
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join(_PATIENCE)
+
+
+class Client(httpx.Client):
+    """A client that also knows the application at the other end."""
+
+    def __init__(self, app: FastAPI, loop: asyncio.AbstractEventLoop, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.service: Service = app.state.service
+        self.loop = loop
+
+    def drain(self) -> None:
+        """Let the service drain, as SIGTERM does."""
+        self.loop.call_soon_threadsafe(self.service.drain)
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -269,11 +269,11 @@ def test_the_openapi_document_is_whole_and_names_every_refusal(client: httpx.Cli
 class BrokenBundle(Bundle):
     """A bundle whose engine, once it is warm, fails with the text of a post in its message."""
 
-    def engine(self, workers: int | None = None, cached_posts: int = 0) -> Engine:
+    def engine(self, *arguments: Any) -> Engine:
         def fail(posts: Sequence[Encoded]) -> NDArray[np.float32]:
             raise ValueError(PRIVATE)
 
-        engine = Bundle.engine(self, workers, cached_posts)
+        engine = Bundle.engine(self, *arguments)
         run_by(engine, fail)
         return engine
 
@@ -291,9 +291,9 @@ def test_an_unknown_error_says_nothing_of_the_post(bundle: Bundle, caplog: pytes
 
 def test_a_client_that_hangs_up_is_no_error_of_ours(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR), serving() as client:
-        head = b"POST /classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+        head = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
-            connection.sendall(head)
+            connection.sendall(head + b"Content-Length: 99\r\n\r\n{")
         hung_up = 'triage_requests_total{route="/classify",status="499"} 1.0'
         until(lambda: hung_up in client.get("/metrics").text)
     assert caplog.text == ""

@@ -4,6 +4,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from api.middleware import RequestMiddleware
+from api.settings import Settings
 from api.telemetry import Telemetry
 
 SCOPE = {"type": "http", "method": "POST", "path": "/classify", "headers": []}
@@ -23,7 +24,7 @@ def test_a_request_that_the_server_gives_up_is_told_to_go_elsewhere() -> None:
         raise AssertionError
 
     async def run() -> None:
-        middleware = RequestMiddleware(endless, Telemetry())
+        middleware = RequestMiddleware(endless, Telemetry(), Settings())
         task = asyncio.create_task(middleware(dict(SCOPE), receive, send))
         await asyncio.sleep(0)
         task.cancel()

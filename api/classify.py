@@ -1,0 +1,116 @@
+"""`POST /classify`: from the request to the answer."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from api.answers import result, summary
+from api.guard import Guard
+from api.keys import Key
+from api.problems import Code, Problem, problem_responses, request_id_of
+from api.requests import DEADLINE, JSON, NDJSON, media_type_of, read_classify, read_deadline
+from api.schemas import ClassifyResponse
+from api.service import INLINE_POSTS, Service
+from api.streaming import LineStream
+
+_REFUSALS = (
+    Code.INVALID_HTTP,
+    Code.INVALID_JSON,
+    Code.INVALID_ENCODING,
+    Code.UNAUTHORIZED,
+    Code.CLIENT_TOO_SLOW,
+    Code.BODY_TOO_LARGE,
+    Code.TOO_MANY_POSTS,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.UNKNOWN_HOST,
+    Code.INVALID_REQUEST,
+    Code.QUEUE_FULL,
+    Code.RATE_LIMITED,
+    Code.HEADERS_TOO_LARGE,
+    Code.INTERNAL_ERROR,
+    Code.LOADING,
+    Code.DRAINING,
+    Code.TIMEOUT,
+)
+
+_SCHEMA = "#/components/schemas/{name}"
+
+_DOCUMENTED: Mapping[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {"schema": {"$ref": _SCHEMA.format(name="ClassifyRequest")}},
+            NDJSON: {
+                "schema": {"$ref": _SCHEMA.format(name="PostIn")},
+                "example": '{"text": "where is my order", "id": "t-1"}\n{"text": "site is down again"}\n',
+            },
+        },
+    },
+    "parameters": [
+        {
+            "name": DEADLINE,
+            "in": "header",
+            "description": "milliseconds after which an answer is of no use; it is then a 504, and work on it ends",
+            "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+        },
+    ],
+}
+_STREAMED: Mapping[str, Any] = {
+    "description": f"Of {NDJSON}: a result a line as they are ready, in the order of the posts, and a summary line "
+    "last; a stream that was cut has a problem document as its last line, or none. `top_k` and `heads` stand in the "
+    "URL.",
+    "content": {NDJSON: {"schema": {"$ref": _SCHEMA.format(name="StreamLine")}}},
+}
+
+
+def add_classify(app: FastAPI, service: Service, guard: Guard) -> None:
+    """Add the route."""
+
+    @app.post(
+        "/classify",
+        response_model=ClassifyResponse,
+        responses={200: dict(_STREAMED), **problem_responses(*_REFUSALS)},
+        openapi_extra=dict(_DOCUMENTED),
+    )
+    async def classify(request: Request) -> Response:
+        """Label one post or a batch. One that is empty or too long fails alone, with an error of its own."""
+        key: Key | None = request.scope["key"]
+        if media_type_of(request) == NDJSON:
+            return LineStream(request, service, lambda posts: guard.charge(key, posts))
+        deadline = read_deadline(request)
+        seconds = min(service.settings.timeout_seconds, deadline or service.settings.timeout_seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                return await _answer(request, service, guard, key, seconds)
+        except TimeoutError:
+            raise Problem(Code.TIMEOUT, f"no answer within {seconds:g} seconds", limit=seconds) from None
+
+
+async def _answer(request: Request, service: Service, guard: Guard, key: Key | None, seconds: float) -> Response:
+    with service.model() as model, service.admission.held_bytes() as hold:
+        posts, options = await read_classify(request, service.settings, model.bundle.taxonomy, hold)
+        _charge(guard, key, len(posts))
+        texts = [post.text for post in posts]
+        answers, stages = await service.classify(model, texts, seconds)
+
+        def render() -> str:
+            results = [
+                result(index, post.id, item, model.bundle.policy, options)
+                for index, (post, item) in enumerate(zip(posts, answers, strict=True))
+            ]
+            envelope = {"request_id": request_id_of(request), "model": model.info, "results": results}
+            return json.dumps({**envelope, "summary": summary(answers)}, ensure_ascii=False)
+
+        # Writing many answers would hold the event loop up.
+        body = render() if len(posts) <= INLINE_POSTS else await asyncio.to_thread(render)
+        return Response(body, media_type=JSON, headers={"Server-Timing": stages.header()})
+
+
+def _charge(guard: Guard, key: Key | None, posts: int) -> None:
+    wait = guard.charge(key, posts)
+    if wait and key:
+        detail = f"this key may send {key.posts_per_second:g} posts a second; try again in {wait:.1f} seconds"
+        raise Problem(Code.RATE_LIMITED, detail, limit=key.posts_per_second, retry_after=wait)

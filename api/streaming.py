@@ -1,0 +1,174 @@
+"""`/classify` for files of any length: a post a line in, a result a line out, as much read ahead as keeps all busy."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.answers import Answer, Refused, result, summary
+from api.problems import Code, Problem, request_id_of
+from api.requests import NDJSON, parse_line, read_deadline, read_options, too_slow, unpacked
+from api.schemas import ItemErrorCode, Options, PostIn
+from api.served_model import ServedModel
+from api.service import Service
+
+Line = PostIn | Refused
+
+_CHUNK_POSTS = 64
+_CHUNK_BYTES = 256 * 1024
+_CHUNKS_AHEAD = 6  # what keeps the threads busy while an answer is written
+
+_ESCAPED_CHARACTER = 12  # bytes: a pair of \u escapes
+_BESIDES_TEXT = 8 * 1024
+
+
+class LineStream(Response):
+    """The answer to a request of NDJSON. It begins while the request is still read, keeps the order of the posts, and
+    ends with a summary line; one that cannot be brought to its end has a problem document as its last line instead.
+    """
+
+    media_type = NDJSON
+
+    def __init__(self, request: Request, service: Service, charge: Callable[[int], float]) -> None:
+        """
+        Args:
+            charge: counts posts against the client's rate; returns 0.0, or the seconds after which to ask again.
+        """
+        super().__init__()
+        del self.headers["content-length"]
+        self._request = request
+        self._service = service
+        self._charge = charge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer.
+
+        Raises:
+            Problem: before anything was sent: 415, 422 or 503.
+        """
+        seconds = read_deadline(self._request)
+        with self._service.model() as model:
+            options = read_options(self._request, model.bundle.taxonomy)
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            request_id = request_id_of(self._request)
+            counts: Counter[str] = Counter(summary([]))
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._answer(model, options, counts, send)
+                last = {"request_id": request_id, "model": model.info, "summary": counts}
+            except TimeoutError:
+                problem = Problem(Code.TIMEOUT, f"not whole within {seconds:g} seconds", limit=seconds)
+                last = problem.document(request_id)
+            except Problem as problem:
+                self._service.telemetry.problem(problem.code)
+                last = problem.document(request_id)
+            await send({"type": "http.response.body", "body": _lines([last]), "more_body": False})
+
+    async def _answer(self, model: ServedModel, options: Options, counts: Counter[str], send: Send) -> None:
+        """Send a line for each post, and count them."""
+        begun: asyncio.Queue[tuple[list[Line], asyncio.Task[list[Answer]]] | Problem | None]
+        begun = asyncio.Queue(_CHUNKS_AHEAD)
+
+        async def read() -> None:
+            try:
+                async with aclosing(self._chunks()) as chunks:
+                    async for chunk in chunks:
+                        await begun.put((chunk, tasks.create_task(self._answers(model, chunk))))
+                await begun.put(None)
+            except Problem as problem:
+                await begun.put(problem)  # after the answers to what was read before
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(read())
+                while (item := await begun.get()) is not None:
+                    if isinstance(item, Problem):
+                        raise item
+                    chunk, task = item
+                    answers, first, policy = await task, counts["total"], model.bundle.policy
+                    results = [
+                        result(first + place, line.id if isinstance(line, PostIn) else None, answer, policy, options)
+                        for place, (line, answer) in enumerate(zip(chunk, answers, strict=True))
+                    ]
+                    counts.update(summary(answers))
+                    await send({"type": "http.response.body", "body": _lines(results), "more_body": True})
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _answers(self, model: ServedModel, chunk: list[Line]) -> list[Answer]:
+        posts = [line for line in chunk if isinstance(line, PostIn)]
+        while wait := self._charge(len(posts)):  # noqa: ASYNC110  # the rate's clock is nobody's event
+            await asyncio.sleep(wait)
+        texts = [post.text for post in posts]
+        answers = await self._service.classify_when_there_is_room(model, texts)
+        labelled = iter(answers)
+        return [line if isinstance(line, Refused) else next(labelled) for line in chunk]
+
+    async def _chunks(self) -> AsyncGenerator[list[Line]]:
+        """The lines, as many at a time as have come in."""
+        draining: asyncio.Future[Any] = asyncio.ensure_future(self._service.draining.wait())
+        seconds = self._service.settings.client_seconds
+        lines = _LineReader(_ESCAPED_CHARACTER * self._service.settings.max_characters + _BESIDES_TEXT)
+        parts = unpacked(self._request)
+        waiting = {draining}
+        try:
+            while True:
+                part = asyncio.ensure_future(anext(parts, b""))
+                waiting.add(part)
+                done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    raise too_slow(seconds)
+                if draining in done:
+                    raise Problem(Code.DRAINING, "the service is shutting down; ask another instance for the rest")
+                waiting.remove(part)
+                more = part.result()
+                for chunk in lines.feed(more):
+                    yield chunk
+                if not more:
+                    return
+        finally:
+            for task in waiting:
+                task.cancel()
+
+
+class _LineReader:
+    """Cuts a stream of bytes into lines and those into chunks. A line over the limit is not kept, only told."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = bytearray()
+        self._too_long = False
+
+    def feed(self, part: bytes) -> list[list[Line]]:
+        """The chunks that a part makes whole; an empty part ends the last line."""
+        *whole, rest = (bytes(self._rest) + (part or b"\n")).split(b"\n")
+        self._rest = bytearray(rest)
+        chunks: list[list[Line]] = [[]]
+        size = 0
+        for line in whole:
+            too_long, self._too_long = self._too_long or len(line) > self._limit, False
+            if not too_long and not line.strip():
+                continue
+            if len(chunks[-1]) == _CHUNK_POSTS or size + len(line) > _CHUNK_BYTES:
+                chunks.append([])
+                size = 0
+            size += len(line)
+            chunks[-1].append(
+                Refused(ItemErrorCode.LINE_TOO_LONG, f"the line has more than {self._limit} bytes")
+                if too_long
+                else parse_line(line)
+            )
+        if len(self._rest) > self._limit:
+            self._rest.clear()
+            self._too_long = True
+        return [chunk for chunk in chunks if chunk]
+
+
+def _lines(plain: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in plain).encode()
