@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -45,7 +45,7 @@ def media_type_of(request: Request) -> str:
 
 async def read_classify(
     request: Request, settings: Settings, taxonomy: Taxonomy, hold: Callable[[int], None]
-) -> tuple[list[PostIn], Options]:
+) -> tuple[Sequence[PostIn], Options]:
     """The posts of a JSON request and how to answer them.
 
     Args:
@@ -97,7 +97,7 @@ def read_options(request: Request, taxonomy: Taxonomy) -> Options:
     return options
 
 
-def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[list[PostIn], Options]:
+def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[Sequence[PostIn], Options]:
     """Parse and validate a JSON body.
 
     Raises:
@@ -107,10 +107,11 @@ def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[lis
     posts = plain.get("posts") if isinstance(plain, dict) else None
     if isinstance(posts, list) and len(posts) > max_posts:
         raise too_large(Code.TOO_MANY_POSTS, "posts in the request", max_posts, len(posts))
+    found: Sequence[PostIn]
     try:
         if posts is None and isinstance(plain, dict) and "posts" not in plain:
             single = SingleRequest.model_validate(plain)
-            found, options = [PostIn(**single.model_dump(exclude={"options"}))], single.options
+            found, options = [single], single.options
         else:
             batch = BatchRequest.model_validate(plain)
             found, options = batch.posts, batch.options

@@ -60,13 +60,13 @@ class BatchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     posts: list[PostIn] = Field(min_length=1)
-    options: Options = Options()
+    options: Options = Field(default_factory=Options)
 
 
 class SingleRequest(PostIn):
     """One post: the short form."""
 
-    options: Options = Options()
+    options: Options = Field(default_factory=Options)
 
 
 class Alternative(BaseModel):

@@ -63,6 +63,8 @@ def serve(serving: Serving) -> None:
     """
     settings = serving.settings
     configure_logging(settings.log_format)
+    # The engine's threads leave no core for a pool of the tokenizer's; handing a post to one would only take its time.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     registry = Registry(settings.models) if settings.model is None else None
     app = create_app(
         Bundle.load(serving.bundle),

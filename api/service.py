@@ -1,6 +1,7 @@
 """The service: loading, replacing the model, admission, scoring off the event loop, draining."""
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -85,6 +86,8 @@ class Service:
             return
         if self.state is State.LOADING:
             self.state = State.READY
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through it for garbage again and again holds requests up
         log.info("ready: %s", self.bundle.manifest.reference)
 
     async def replace(self, reference: str, find: Callable[[], Bundle]) -> None:

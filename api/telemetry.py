@@ -7,7 +7,7 @@ adds all up when it is asked (prometheus_client's multiprocess mode).
 import os
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -32,9 +32,16 @@ class Stages:
     inference: float
     decide: float
 
+    def items(self) -> tuple[tuple[str, float], ...]:
+        """By name, in their order."""
+        return tuple((name, getattr(self, name)) for name in _STAGES)
+
     def header(self) -> str:
         """As `Server-Timing` has it, in milliseconds."""
-        return ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in asdict(self).items())
+        return ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.items())
+
+
+_STAGES = tuple(field.name for field in fields(Stages))
 
 
 class Telemetry:
@@ -49,9 +56,10 @@ class Telemetry:
         self._request_seconds = Histogram(
             "triage_request_seconds", "Time to answer a request", ["route"], buckets=_SECONDS, registry=registry
         )
-        self._stage_seconds = Histogram(
+        stage_seconds = Histogram(
             "triage_stage_seconds", "Where that time went", ["stage"], buckets=_SECONDS, registry=registry
         )
+        self._stages = {stage: stage_seconds.labels(stage) for stage in _STAGES}
         self._problems = Counter("triage_problems", "Requests refused", ["code"], registry=registry)
         self._posts = Counter("triage_posts", "Posts answered", ["status"], registry=registry)
         self._errors = Counter("triage_post_errors", "Posts that could not be labelled", ["code"], registry=registry)
@@ -116,8 +124,8 @@ class Telemetry:
     def answered(self, answers: Sequence[Answer], stages: Stages, known: int) -> None:
         """Posts were answered, so many of them out of the cache."""
         self.on_stages(stages)
-        for stage, seconds in asdict(stages).items():
-            self._stage_seconds.labels(stage).observe(seconds)
+        for stage, seconds in stages.items():
+            self._stages[stage].observe(seconds)
         refused = [item for item in answers if isinstance(item, Refused)]
         labelled = [item for item in answers if not isinstance(item, Refused)]
         for status, items in (("error", refused), ("ok", labelled)):

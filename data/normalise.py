@@ -25,6 +25,7 @@ _EMOJI = "".join({character for sequence in emoji.EMOJI_DATA for character in se
 _EMOJI_RUN = re.compile(f"[0-9#*]?[{re.escape(_EMOJI)}]{{1,64}}")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+_DIGIT = re.compile(r"\d")
 # Six digits in a row, or seven with separators among them: orders, phones, cards, accounts. Prices, years and dates
 # with slashes or dots stay.
 _NUMBER = re.compile(r"\+?\(?\d(?:[ ()-]{0,2}\d){6,}|\d{6,}")
@@ -50,8 +51,13 @@ def normalise(text: str) -> str:
         text = _spell_emoji(text.replace(_JOINER, ""))
         text = unicodedata.normalize("NFC", "".join(_without_piles(text)))
     text = " ".join(text.split())
-    for pattern, mask in ((_LINK, LINK), (_EMAIL, EMAIL), (_NUMBER, NUMBER)):
-        text = pattern.sub(f" {mask} ", text)
+    # Each is looked for only where it can be: the patterns try every character.
+    if "://" in text or "." in text:
+        text = _LINK.sub(f" {LINK} ", text)
+    if "@" in text:
+        text = _EMAIL.sub(f" {EMAIL} ", text)
+    if _DIGIT.search(text):
+        text = _NUMBER.sub(f" {NUMBER} ", text)
     return " ".join(text.split())
 
 

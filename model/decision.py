@@ -77,9 +77,8 @@ def reasons_of(policy: Policy) -> tuple[str, ...]:
 
 def _answers(logits: NDArray[np.float32], head: HeadPolicy) -> Sequence[HeadDecision]:
     probabilities = calibrated(logits, head.temperature)
-    thresholds = [head.threshold_of(label) for label in head.labels]
     return [
-        HeadDecision(head.labels[best], float(row[best]), thresholds[best], row)
+        HeadDecision(head.labels[best], float(row[best]), head.thresholds[best], row)
         for best, row in zip(probabilities.argmax(axis=1).tolist(), probabilities, strict=True)
     ]
 

@@ -175,8 +175,10 @@ class Scoring:
         self.rows = np.empty((len(posts), sum(sizes.values())), np.float32)
         self.keys: list[bytes] = []  # with a cache: what each post is found by
         self.copies: dict[bytes, list[int]] = {}  # with a cache: the places that share a key
-        columns = np.split(self.rows, np.cumsum(list(sizes.values()))[:-1], axis=1)
-        arrays = dict(zip(sizes, columns, strict=True))
+        arrays, first = {}, 0
+        for name, size in sizes.items():
+            arrays[name] = self.rows[:, first : first + size]
+            first += size
         self._scores = Scores(arrays, arrays.pop(EMBEDDING))
         self._left = 0
         self._lock = Lock()

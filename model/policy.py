@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,11 @@ class HeadPolicy(BaseModel):
 
     def threshold_of(self, label: str) -> float:
         return self.label_thresholds.get(label, self.threshold)
+
+    @cached_property
+    def thresholds(self) -> tuple[float, ...]:
+        """Of each label, in their order."""
+        return tuple(map(self.threshold_of, self.labels))
 
 
 class Policy(BaseModel):

@@ -69,7 +69,7 @@ class PostTokenizer:
                 empty=len(encoding.ids) <= self._special,
             )
             for text, encoding in zip(
-                normalised, self._tokenizer.encode_batch([text[:longest] for text in normalised]), strict=True
+                normalised, self._tokenizer.encode_batch_fast([text[:longest] for text in normalised]), strict=True
             )
         ]
 
