@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from api.middleware import REQUEST_ID
+from api.middleware import DISCONNECTED, REQUEST_ID
 from api.problems import Code, Problem
 
 _MAX_PIPELINED = 100  # requests that wait for the answer before them; uvicorn would take any number
@@ -56,6 +56,7 @@ class _BoundedProtocol(HttpToolsProtocol):
     # Bytes given to the parser since it last handed something over. It keeps them, and sets itself no bound.
     _pending = 0
     _running: RequestResponseCycle | None = None
+    _task: asyncio.Task[Any] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
@@ -72,6 +73,9 @@ class _BoundedProtocol(HttpToolsProtocol):
         if self._running is not None:  # of pipelined requests, uvicorn tells only the last
             self._running.disconnected = True
             self._running.message_event.set()
+            if self._task is not None and not self._running.response_complete:
+                self._running.scope["state"][DISCONNECTED] = True
+                self._task.cancel()  # nobody waits for the answer any more
         self._request_timer.cancel()
         self.resume_writing()
 
@@ -118,8 +122,12 @@ class _BoundedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        async def noted(*arguments: Any) -> None:
+            self._task = asyncio.current_task()
+            await app(*arguments)
+
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, noted)
 
     def on_body(self, body: bytes) -> None:
         self._pending = 0

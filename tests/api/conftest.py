@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,26 @@ def run_by(engine: Engine, run: Run) -> None:
         return scores
 
     engine.score = score  # type: ignore[method-assign]  # what warms it up
+
+
+@dataclass(frozen=True)
+class GatedBundle(Bundle):
+    """A bundle whose engine, once it is warm, scores nothing until `gate` is set."""
+
+    gate: threading.Event = field(default_factory=threading.Event)
+    scored: list[Encoded] = field(default_factory=list)
+
+    def engine(self, *arguments: Any) -> Engine:
+        engine = Bundle.engine(self, *arguments)
+        run = engine._run
+
+        def hold(posts: Sequence[Encoded]) -> NDArray[np.float32]:
+            self.gate.wait(30)
+            self.scored.extend(posts)
+            return run(posts)
+
+        run_by(engine, hold)
+        return engine
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from api.schemas import ClassifyResponse
 from model.bundle import Bundle
 from model.engine import Engine
 from model.tokenizer import Encoded
-from tests.api.conftest import Serving, run_by, serving_app, until
+from tests.api.conftest import GatedBundle, Serving, run_by, serving_app, until
 
 PRIVATE = "sesame-4711"
 
@@ -297,6 +297,21 @@ def test_a_client_that_hangs_up_is_no_error_of_ours(serving: Serving, caplog: py
         hung_up = 'triage_requests_total{route="/classify",status="499"} 1.0'
         until(lambda: hung_up in client.get("/metrics").text)
     assert caplog.text == ""
+
+
+def test_nothing_more_is_scored_for_a_client_that_hung_up(bundle: Bundle) -> None:
+    gated = GatedBundle(bundle.path, bundle.manifest, bundle.taxonomy, bundle.policy)
+    body = json.dumps({"posts": [{"text": "late " * 30}] * 100}).encode()
+    head = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with serving_app(gated, threads=1, cached_posts=0) as client:
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+            until(lambda: "triage_queued_posts 100.0" in client.get("/metrics").text)
+        until(lambda: "triage_queued_posts 0.0" in client.get("/metrics").text)
+        gated.gate.set()
+        assert client.post("/classify", json={"text": "late"}).status_code == 200
+        assert 'triage_requests_total{route="/classify",status="499"} 1.0' in client.get("/metrics").text
+    assert len(gated.scored) < 50  # those of the run that was under way, and the one just asked for
 
 
 def test_texts_are_never_logged(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:

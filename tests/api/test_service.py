@@ -1,12 +1,8 @@
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from api.answers import Answer, Labelled
 from api.problems import RETRY_AFTER_SECONDS, Code, Problem
@@ -15,29 +11,7 @@ from api.settings import Settings
 from api.telemetry import Telemetry
 from data.errors import BundleError
 from model.bundle import MODEL, Bundle
-from model.engine import Engine
-from model.tokenizer import Encoded
-from tests.api.conftest import run_by
-
-
-@dataclass(frozen=True)
-class GatedBundle(Bundle):
-    """A bundle whose engine, once it is warm, scores nothing until `gate` is set."""
-
-    gate: threading.Event = field(default_factory=threading.Event)
-    scored: list[Encoded] = field(default_factory=list)
-
-    def engine(self, *arguments: Any) -> Engine:
-        engine = Bundle.engine(self, *arguments)
-        run = engine._run
-
-        def hold(posts: Sequence[Encoded]) -> NDArray[np.float32]:
-            self.gate.wait(30)
-            self.scored.extend(posts)
-            return run(posts)
-
-        run_by(engine, hold)
-        return engine
+from tests.api.conftest import GatedBundle
 
 
 @pytest.fixture
