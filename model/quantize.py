@@ -1,17 +1,13 @@
 """Static int8: matrix products in 8 bits whose scales are constants, so that no answer depends on a post's neighbours.
 
 Dynamic quantisation takes the scale of an activation from the whole batch. Here it is fixed beforehand, from a sample
-of posts. A few channels of an activation are far larger than the others and would use up the range that all share.
-Behind a LayerNormalization, where they are always the same, channels are therefore evened out between activation and
-weight (SmoothQuant, Xiao et al. 2023, https://arxiv.org/abs/2211.10438). A channel that still sticks out is spread over
-several columns of the product (as in outlier channel splitting, Zhao et al. 2019, https://arxiv.org/abs/1901.09504):
-each column takes one piece of its range and is saturated outside it, so that the pieces add up to the value.
+of posts (`model.int8` has the arithmetic). Channels are evened out behind a LayerNormalization only, where they always
+differ in the same way.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +18,12 @@ from onnx import helper, numpy_helper
 
 from data.errors import ExportError
 from data.files import whole_file
+from model.int8 import Grid, Piece, Range, even_out, to_int8
 from model.session import open_session
 from model.tokenizer import Encoded
 
-MIGRATION = 0.85
-"""Strength of the evening out: 1 moves the whole spread of an activation's channels into the weights."""
-
-OUTLIER = 2.5
-"""Channels above the 99th percentile are spread where the largest of them is so many times that percentile."""
-
 _MICROSOFT = "com.microsoft"
 _LOOKUP_ROWS = 1000  # a table of fewer rows (positions, segments) is too small to be worth 8 bits
-_SMALL = 1e-4
-_ROUNDING = 1 / 255  # a channel that leaves the range by less than a step needs no piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,32 +68,6 @@ def quantize(graph: Path, path: Path, sample: Sequence[Encoded]) -> Quantised:
     return quantised
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """Least and greatest value of each channel of an activation, `(channels,)`."""
-
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
-
-    def largest(self) -> NDArray[np.float32]:
-        """Of each channel, without its sign."""
-        return np.maximum(np.maximum(-self.low, self.high), _SMALL)
-
-    def outliers(self) -> NDArray[np.int64]:
-        """The channels that stick out."""
-        largest = self.largest()
-        usual = np.quantile(largest, 0.99)
-        return np.flatnonzero(largest > (usual if largest.max() > OUTLIER * usual else np.inf))
-
-    def without_outliers(self) -> "_Range":
-        """The same, the channels that stick out cut to the largest of the others."""
-        edge = np.delete(self.largest(), self.outliers()).max()
-        return _Range(np.maximum(self.low, -edge), np.minimum(self.high, edge))
-
-    def __truediv__(self, spread: NDArray[np.float32]) -> "_Range":
-        return _Range(self.low / spread, self.high / spread)
-
-
 def _is_product(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> bool:
     if node.op_type == "Attention":
         # QAttention knows projections of one size only.
@@ -112,13 +75,13 @@ def _is_product(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> b
     return node.op_type == "MatMul" and node.input[1] in weights and len(weights[node.input[1]].dims) == 2
 
 
-def _measure(model: onnx.ModelProto, names: list[str], sample: Iterable[Encoded]) -> dict[str, _Range]:
+def _measure(model: onnx.ModelProto, names: list[str], sample: Iterable[Encoded]) -> dict[str, Range]:
     """Run the sample, a post at a time, and note the range of each channel."""
     measured = onnx.ModelProto()
     measured.CopyFrom(model)
     measured.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
     session = open_session(measured.SerializeToString())
-    ranges: dict[str, _Range] = {}
+    ranges: dict[str, Range] = {}
     for post in sample:
         input_ids = np.array([post.ids], np.int64)
         answers = session.run(names, {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)})
@@ -126,7 +89,7 @@ def _measure(model: onnx.ModelProto, names: list[str], sample: Iterable[Encoded]
             channels = answer.reshape(-1, answer.shape[-1])
             low, high = channels.min(axis=0), channels.max(axis=0)
             seen = ranges.get(name)
-            ranges[name] = _Range(np.minimum(seen.low, low), np.maximum(seen.high, high)) if seen else _Range(low, high)
+            ranges[name] = Range(np.minimum(seen.low, low), np.maximum(seen.high, high)) if seen else Range(low, high)
     return ranges
 
 
@@ -136,7 +99,7 @@ class _Rewriting:
     New tensors are named after the result of the node that they serve: layers may share their weights.
     """
 
-    def __init__(self, model: onnx.ModelProto, weights: dict[str, onnx.TensorProto], ranges: dict[str, _Range]) -> None:
+    def __init__(self, model: onnx.ModelProto, weights: dict[str, onnx.TensorProto], ranges: dict[str, Range]) -> None:
         self._graph = model.graph
         self._weights = weights
         self._ranges = ranges
@@ -214,9 +177,9 @@ class _Rewriting:
         name, values = node.input[0], self._ranges[node.input[0]]
         weight = numpy_helper.to_array(self._weights[node.input[1]])
         if name in self._normalised:
-            spread = _spread(values.without_outliers(), weight)
+            spread = even_out(values.without_outliers(), weight)
             name, values, weight = self._even_out(node, spread), values / spread, weight * spread[:, None]
-        grid = _Grid.over(values.without_outliers())
+        grid = Grid.over(values.without_outliers())
         activation = self._operand(f"{node.output[0]}_input", grid.scale, np.uint8(grid.zero))
         pieces = grid.pieces(values)
         if not pieces:
@@ -234,7 +197,7 @@ class _Rewriting:
         self._add("Mul", [node.input[0], self._constant(f"{even}_factor", 1 / spread)], [even])
         return even
 
-    def _spread_pieces(self, name: str, activation: "_Operand", pieces: "list[_Piece]") -> None:
+    def _spread_pieces(self, name: str, activation: "_Operand", pieces: list[Piece]) -> None:
         """Quantise the channels, and once more for each piece beyond their range, into further columns."""
         main, apart, shifted, beyond = (f"{activation.name}_{part}" for part in ("main", "apart", "shifted", "beyond"))
         places = self._constant(f"{apart}_places", np.array([piece.channel for piece in pieces], np.int64))
@@ -248,7 +211,7 @@ class _Rewriting:
 
     def _weight(self, node: onnx.NodeProto, weight: NDArray[np.float32]) -> "tuple[_Operand, NDArray[np.float32]]":
         """int8, a scale a column; and the floats that these steps stand for."""
-        steps, scale = _to_int8(weight)
+        steps, scale = to_int8(weight)
         operand = self._operand(f"{node.output[0]}_weight", scale, np.zeros(scale.shape, np.int8))
         self._constant(operand.name, steps)
         return operand, steps * scale
@@ -262,7 +225,7 @@ class _Rewriting:
 
     def _lookup(self, node: onnx.NodeProto) -> None:
         table, ids = node.input
-        steps, scale = _to_int8(numpy_helper.to_array(self._weights[table]))
+        steps, scale = to_int8(numpy_helper.to_array(self._weights[table]))
         rows, floats = f"{table}_rows", f"{table}_floats"
         self._add("Gather", [self._constant(f"{table}_int8", steps), ids], [rows], axis=0)
         self._add("Cast", [rows], [floats], to=onnx.TensorProto.FLOAT)
@@ -286,53 +249,3 @@ class _Operand:
     name: str
     scale: str
     zero: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A further column for a channel: its value less `start`, in steps of which number `zero` stands for nothing."""
-
-    channel: int
-    start: float
-    zero: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """The 256 steps of an activation: `x` is `round(x / scale) + zero`, saturated."""
-
-    scale: np.float32
-    zero: int
-
-    @staticmethod
-    def over(values: _Range) -> "_Grid":
-        """The finest one that holds all values, and zero."""
-        low, high = min(float(values.low.min()), 0.0), max(float(values.high.max()), 0.0)
-        scale = np.float32(max(high - low, _SMALL) / 255)
-        return _Grid(scale, int(np.clip(round(-low / scale), 0, 255)))
-
-    def pieces(self, values: _Range) -> list[_Piece]:
-        """What lies beyond the steps, in pieces of 255 more steps each."""
-        width = 255 * float(self.scale)
-        bottom, top = -self.zero * float(self.scale), (255 - self.zero) * float(self.scale)
-        found = []
-        for channel, (low, high) in enumerate(zip(values.low, values.high, strict=True)):
-            above = ceil((high - top) / width - _ROUNDING)
-            found += [_Piece(channel, top + number * width, 0) for number in range(above)]
-            below = ceil((bottom - low) / width - _ROUNDING)
-            found += [_Piece(channel, bottom - (number + 1) * width, 255) for number in range(below)]
-        return found
-
-
-def _spread(activation: _Range, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """By what each channel of the activation is divided, and its row of the weight multiplied; geometric mean 1."""
-    heaviest = np.maximum(np.abs(weight).max(axis=1), _SMALL)
-    spread = activation.largest() ** MIGRATION / heaviest ** (1 - MIGRATION)
-    even: NDArray[np.float32] = (spread / np.exp(np.log(spread).mean())).astype(np.float32)
-    return even
-
-
-def _to_int8(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Steps in -127..127 and the size of a step, by column."""
-    scale = np.maximum(np.abs(matrix).max(axis=0), _SMALL * _SMALL).astype(np.float32) / 127
-    return np.round(matrix / scale).astype(np.int8), scale

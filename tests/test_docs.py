@@ -30,7 +30,7 @@ def test_every_verb_is_documented() -> None:
     verbs = group.commands  # type: ignore[attr-defined]  # typer gives a group where there are several verbs
     for verb in verbs:
         assert f"`triage {verb}" in README
-    for group_name in ("models", "data"):
+    for group_name in ("models", "data", "keys"):
         row = next(line for line in README.splitlines() if f"`triage {group_name} " in line)
         for part in verbs[group_name].commands:
             assert part in row
@@ -40,13 +40,15 @@ def test_every_setting_is_documented_with_its_default() -> None:
     table = README[README.index("| setting | default |") :]
     for name, field in Settings.model_fields.items():
         row = next(line for line in table.splitlines() if f"`{name}`" in line)
-        if isinstance(field.default, int) and not row.endswith("MiB"):
+        if isinstance(field.default, bool):
+            assert ("on" if field.default else "off") in row
+        elif isinstance(field.default, int) and not row.endswith("MiB"):
             shown = row.replace(",", "")
             assert str(field.default) in shown or f"{field.default // 2**20} MiB" in shown
 
 
 def test_every_code_is_documented() -> None:
-    for code in (*Code, ItemErrorCode.TEXT_TOO_LONG, ItemErrorCode.TEXT_EMPTY):
+    for code in (*Code, *ItemErrorCode):
         assert code.value in README
 
 

@@ -159,8 +159,8 @@ def test_large_channels_do_not_take_the_range_of_the_others(
     float32, int8, plain = (tmp_path / name for name in ("float32.onnx", "int8.onnx", "plain.onnx"))
     one_product(float32, large, normalised=normalised)
     quantize(float32, int8, posts(40, seed=1))
-    monkeypatch.setattr("model.quantize.OUTLIER", np.inf)
-    monkeypatch.setattr("model.quantize._spread", lambda values, weight: np.ones(len(weight), np.float32))
+    monkeypatch.setattr("model.int8.OUTLIER", np.inf)
+    monkeypatch.setattr("model.quantize.even_out", lambda values, weight: np.ones(len(weight), np.float32))
     quantize(float32, plain, posts(40, seed=1))
     [batch] = posts(2, seed=7)[1:]
     expected, found, poor = (run(open_session(path), [batch], len(batch.ids))[0] for path in (float32, int8, plain))
