@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 MODELS := $(or $(TRIAGE_MODELS),models)
 
-.PHONY: serve test lint clean
+.PHONY: serve test lint load chaos fuzz clean
 
 serve: $(VENV)/train.installed $(MODELS)/promoted.json  ## train the bundled model if there is none, and serve it on port 8000
 	exec $(BIN)/triage serve
@@ -18,6 +18,15 @@ lint: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+load: $(VENV)/dev.installed $(MODELS)/promoted.json  ## what HTTP costs beside the engine alone, and behaviour under too much; needs wrk
+	$(BIN)/python -m tests.load $(ARGS)
+
+chaos: $(VENV)/dev.installed $(MODELS)/promoted.json  ## the service among kills, swaps, cut connections, full disks
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+fuzz: $(VENV)/dev.installed $(MODELS)/promoted.json  ## 100,000 broken requests
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 $(MODELS)/promoted.json: | $(VENV)/train.installed
 	$(BIN)/triage train --preset quick --resume

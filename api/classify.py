@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from api.answers import result, summary
 from api.guard import Guard
 from api.keys import Key
+from api.middleware import REQUEST_ID
 from api.problems import Code, Problem, problem_responses, request_id_of
 from api.requests import DEADLINE, JSON, NDJSON, media_type_of, read_classify, read_deadline
 from api.schemas import ClassifyResponse
@@ -42,7 +43,13 @@ _DOCUMENTED: Mapping[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            JSON: {"schema": {"$ref": _SCHEMA.format(name="ClassifyRequest")}},
+            JSON: {
+                "schema": {"$ref": _SCHEMA.format(name="ClassifyRequest")},
+                "examples": {
+                    "one": {"value": {"text": "where is my order"}},
+                    "many": {"value": {"posts": [{"id": "t-1", "text": "site is down"}], "options": {"top_k": 1}}},
+                },
+            },
             NDJSON: {
                 "schema": {"$ref": _SCHEMA.format(name="PostIn")},
                 "example": '{"text": "where is my order", "id": "t-1"}\n{"text": "site is down again"}\n',
@@ -53,9 +60,18 @@ _DOCUMENTED: Mapping[str, Any] = {
         {
             "name": DEADLINE,
             "in": "header",
-            "description": "milliseconds after which an answer is of no use; it is then a 504, and work on it ends",
+            "description": "milliseconds after which an answer is of no use; it is then a 504, or the end of a stream, "
+            "and work on it ends",
             "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+            "example": 2000,
         },
+        {
+            "name": REQUEST_ID,
+            "in": "header",
+            "description": "comes back with the answer where it is 1 to 128 of A-Z a-z 0-9 . _ -; else one is made",
+            "schema": {"type": "string"},
+        },
+        # `top_k` and `heads` of a stream stand in the URL. OpenAPI cannot tie a parameter to a type of content.
     ],
 }
 _STREAMED: Mapping[str, Any] = {

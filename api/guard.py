@@ -46,7 +46,8 @@ class Guard:
         """
         if path in _HEALTH:
             return None
-        if "*" not in self._hosts and _PORT.sub("", headers.get("host", "")).lower() not in self._hosts:
+        named = {_PORT.sub("", host).lower() for host in headers.getlist("host")}
+        if len(named) != 1 or ("*" not in self._hosts and not named <= self._hosts):
             raise Problem(Code.UNKNOWN_HOST, "this service does not answer for that host; see allowed_hosts")
         if self.keys is None or path.startswith(OPEN):
             return None

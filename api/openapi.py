@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, ConfigDict, RootModel
 from starlette.staticfiles import StaticFiles
 
 from api.guard import OPEN
@@ -22,9 +22,13 @@ _REF = "#/components/schemas/{model}"
 class _ClassifyRequest(RootModel[BatchRequest | SingleRequest]):
     """Both forms of a request."""
 
+    model_config = ConfigDict(title="ClassifyRequest")
+
 
 class _StreamLine(RootModel[Answered | Failed | StreamEnd | ProblemDocument]):
     """A line of a streamed answer: a result, or the end."""
+
+    model_config = ConfigDict(title="StreamLine")
 
 
 # What FastAPI does not see, as we read and write it ourselves.

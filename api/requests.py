@@ -21,6 +21,7 @@ NDJSON = "application/x-ndjson"
 DEADLINE = "X-Deadline-Ms"
 
 _MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_SMALL_NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
 _SHOWN_FAULTS = 20
 _LONGEST_NAME = 64
 # Parsing more than this would hold the event loop up; it goes to a thread.
@@ -84,16 +85,17 @@ def read_options(request: Request, taxonomy: Taxonomy) -> Options:
     Raises:
         Problem: 422.
     """
-    given: dict[str, Any] = dict(request.query_params)
-    if "heads" in given:
-        given["heads"] = request.query_params.getlist("heads")
-    if str(given.get("top_k", "")).isdecimal():
-        given["top_k"] = int(given["top_k"][:9])
+    given: dict[str, Any] = {name: request.query_params.getlist(name) for name in request.query_params}
+    for name in given.keys() - {"heads"}:
+        if len(given[name]) == 1:
+            [given[name]] = given[name]
+    if _SMALL_NUMBER.fullmatch(str(given.get("top_k"))):
+        given["top_k"] = int(given["top_k"])
     try:
         options = Options.model_validate(given)
     except ValidationError as error:
         raise _invalid(error) from None
-    _check_heads(options, taxonomy)
+    _check_heads(options, taxonomy, "heads")
     return options
 
 
@@ -117,7 +119,7 @@ def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[Seq
             found, options = batch.posts, batch.options
     except ValidationError as error:
         raise _invalid(error) from None
-    _check_heads(options, taxonomy)
+    _check_heads(options, taxonomy, "options.heads")
     return found, options
 
 
@@ -132,18 +134,23 @@ def parse_line(line: bytes) -> PostIn | Refused:
         return Refused(ItemErrorCode.INVALID_LINE, faults)
 
 
-async def unpacked(request: Request) -> AsyncIterator[bytes]:
+def unpacked(request: Request) -> AsyncIterator[bytes]:
     """The body in parts, those of a packed one as they were before.
 
     Raises:
-        Problem: 400 or 415.
+        Problem: 415 at once, 400 while it is read.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip", "x-gzip"):
+    if encoding in ("gzip", "x-gzip"):
+        return _gunzip(request.stream())
+    if encoding != "identity":
         raise Problem(
             Code.UNSUPPORTED_MEDIA_TYPE, "expected a body as it is, or as gzip", headers={"Accept-Encoding": "gzip"}
         )
-    parts = request.stream() if encoding == "identity" else _gunzip(request.stream())
+    return _without_empty(request.stream())
+
+
+async def _without_empty(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for part in parts:
         if part:
             yield part
@@ -159,7 +166,8 @@ async def _gunzip(packed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
                     decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
                 part = decoder.decompress(left, _UNPACKED_BYTES)
                 left = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
-                yield part
+                if part:
+                    yield part
                 await asyncio.sleep(0)  # a little can unpack to much, and others wait
     except zlib.error:
         raise Problem(Code.INVALID_ENCODING, "the body is not gzip") from None
@@ -194,7 +202,7 @@ def too_slow(seconds: float) -> Problem:
 
 def _parse(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except RecursionError:
         raise Problem(Code.INVALID_JSON, "the body is nested too deep") from None
     except json.JSONDecodeError as error:
@@ -206,11 +214,11 @@ def _parse(body: bytes) -> Any:
         raise Problem(Code.INVALID_JSON, "a number in the body has thousands of digits") from None
 
 
-def _check_heads(options: Options, taxonomy: Taxonomy) -> None:
+def _check_heads(options: Options, taxonomy: Taxonomy, field: str) -> None:
     known = [head.name for head in taxonomy]
     for index, head in enumerate(options.heads or []):
         if head not in known:
-            fault = FieldFault(field=f"options.heads.{index}", message=f"no such head; there are {', '.join(known)}")
+            fault = FieldFault(field=f"{field}.{index}", message=f"no such head; there are {', '.join(known)}")
             raise Problem(Code.INVALID_REQUEST, "1 field(s) are wrong", errors=[fault])
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -55,29 +55,29 @@ class LineStream(Response):
         seconds = read_deadline(self._request)
         with self._service.model() as model:
             options = read_options(self._request, model.bundle.taxonomy)
+            parts = unpacked(self._request)
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            request_id = request_id_of(self._request)
             counts: Counter[str] = Counter(summary([]))
             try:
                 async with asyncio.timeout(seconds):
-                    await self._answer(model, options, counts, send)
-                last = {"request_id": request_id, "model": model.info, "summary": counts}
+                    await self._answer(model, parts, options, counts, send)
+                last = {"request_id": request_id_of(self._request), "model": model.info, "summary": counts}
             except TimeoutError:
-                problem = Problem(Code.TIMEOUT, f"not whole within {seconds:g} seconds", limit=seconds)
-                last = problem.document(request_id)
+                last = self._cut(Problem(Code.TIMEOUT, f"not whole within {seconds:g} seconds", limit=seconds))
             except Problem as problem:
-                self._service.telemetry.problem(problem.code)
-                last = problem.document(request_id)
+                last = self._cut(problem)
             await send({"type": "http.response.body", "body": _lines([last]), "more_body": False})
 
-    async def _answer(self, model: ServedModel, options: Options, counts: Counter[str], send: Send) -> None:
+    async def _answer(
+        self, model: ServedModel, parts: AsyncIterator[bytes], options: Options, counts: Counter[str], send: Send
+    ) -> None:
         """Send a line for each post, and count them."""
         begun: asyncio.Queue[tuple[list[Line], asyncio.Task[list[Answer]]] | Problem | None]
         begun = asyncio.Queue(_CHUNKS_AHEAD)
 
         async def read() -> None:
             try:
-                async with aclosing(self._chunks()) as chunks:
+                async with aclosing(self._chunks(parts)) as chunks:
                     async for chunk in chunks:
                         await begun.put((chunk, tasks.create_task(self._answers(model, chunk))))
                 await begun.put(None)
@@ -101,6 +101,10 @@ class LineStream(Response):
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
 
+    def _cut(self, problem: Problem) -> dict[str, Any]:
+        self._service.telemetry.problem(problem.code)
+        return problem.document(request_id_of(self._request))
+
     async def _answers(self, model: ServedModel, chunk: list[Line]) -> list[Answer]:
         posts = [line for line in chunk if isinstance(line, PostIn)]
         while wait := self._charge(len(posts)):  # noqa: ASYNC110  # the rate's clock is nobody's event
@@ -110,12 +114,11 @@ class LineStream(Response):
         labelled = iter(answers)
         return [line if isinstance(line, Refused) else next(labelled) for line in chunk]
 
-    async def _chunks(self) -> AsyncGenerator[list[Line]]:
+    async def _chunks(self, parts: AsyncIterator[bytes]) -> AsyncGenerator[list[Line]]:
         """The lines, as many at a time as have come in."""
         draining: asyncio.Future[Any] = asyncio.ensure_future(self._service.draining.wait())
         seconds = self._service.settings.client_seconds
         lines = _LineReader(_ESCAPED_CHARACTER * self._service.settings.max_characters + _BESIDES_TEXT)
-        parts = unpacked(self._request)
         waiting = {draining}
         try:
             while True:
