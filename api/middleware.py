@@ -27,12 +27,14 @@ DISCONNECTED = "disconnected"
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-_HEADERS = {
+HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+"""Of every answer."""
+
 _TLS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -46,7 +48,7 @@ class RequestMiddleware:
         self._app = app
         self._telemetry = telemetry
         self._log_requests = settings.log_requests
-        self._headers = _HEADERS | (_TLS_HEADERS if settings.tls_certificate else {})
+        self._headers = {**HEADERS, **(_TLS_HEADERS if settings.tls_certificate else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

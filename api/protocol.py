@@ -3,30 +3,40 @@
 import asyncio
 import socket
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from api.middleware import DISCONNECTED, REQUEST_ID
+from api.middleware import DISCONNECTED, HEADERS, REQUEST_ID
 from api.problems import Code, Problem
 
+_PIECE = 16 * 1024  # bytes
 _MAX_PIPELINED = 100  # requests that wait for the answer before them; uvicorn would take any number
 
 
-def bounded_protocol(client_seconds: float, max_header_bytes: int = 65_536) -> type[HttpToolsProtocol]:
+def bounded_protocol(
+    client_seconds: float,
+    max_header_bytes: int = 65_536,
+    refused: Callable[[Problem], None] = lambda problem: None,
+) -> type[HttpToolsProtocol]:
     """The class for `uvicorn.Config(http=...)`. It knows no websockets: a wish to upgrade is ignored.
 
     Args:
         client_seconds: for the head of a request to arrive; and for the client to take some more of an answer.
-        max_header_bytes: of the request line and the headers together.
+        max_header_bytes: of the request line and the headers together, give or take what is read at a time.
+        refused: told of each request that did not get further than here.
     """
 
     class Bounded(_BoundedProtocol):
         _seconds = client_seconds
         _max_bytes = max_header_bytes
         _options = _socket_options(client_seconds)
+
+        def _tell(self, problem: Problem) -> None:
+            refused(problem)
 
     return Bounded
 
@@ -97,7 +107,8 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def _feed(self, data: memoryview) -> memoryview:
         """Give the parser a piece; what is left of the data."""
-        piece = data[: self._max_bytes - self._pending]
+        # A small one: a head that follows a body in the same piece is not counted.
+        piece = data[: min(_PIECE, self._max_bytes - self._pending)]
         self._pending += len(piece)
         try:
             self.parser.feed_data(piece)
@@ -166,14 +177,18 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._refuse(Problem(Code.CLIENT_TOO_SLOW, detail, limit=self._seconds))
         self.transport.close()
 
+    def _tell(self, problem: Problem) -> None:
+        """Somebody may wish to count it."""
+
     def _refuse(self, problem: Problem) -> None:
         """Answer and close; only close where this would garble an answer under way, or pass for it."""
         cycle = self.cycle
+        self._tell(problem)
         under_way = cycle is not None and not cycle.response_complete
         if not under_way or (cycle.more_body and not cycle.response_started and not self.pipeline):
             request_id = uuid.uuid4().hex
             response = problem.response(request_id)
-            response.headers.update({REQUEST_ID: request_id, "Connection": "close"})
+            response.headers.update({**HEADERS, REQUEST_ID: request_id, "Connection": "close"})
             headers = [*self.server_state.default_headers, *response.raw_headers]
             head = [STATUS_LINE[response.status_code], *(b"%b: %b\r\n" % header for header in headers), b"\r\n"]
             self.transport.write(b"".join([*head, bytes(response.body)]))

@@ -90,7 +90,9 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """
     config = uvicorn.Config(
         app,
-        http=bounded_protocol(settings.client_seconds),
+        http=bounded_protocol(
+            settings.client_seconds, refused=lambda problem: app.state.service.telemetry.problem(problem.code)
+        ),
         ws="none",
         proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_seconds,

@@ -299,6 +299,15 @@ def test_a_client_that_hangs_up_is_no_error_of_ours(serving: Serving, caplog: py
     assert caplog.text == ""
 
 
+def test_what_is_refused_before_it_is_a_request_is_counted_too(serving: Serving) -> None:
+    with serving() as client:
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
+            connection.sendall(b"hello\r\n\r\n")
+            answer = connection.recv(10_000)
+        assert b"x-content-type-options: nosniff" in answer.lower()
+        assert 'triage_problems_total{code="invalid_http"} 1.0' in client.get("/metrics").text
+
+
 def test_nothing_more_is_scored_for_a_client_that_hung_up(bundle: Bundle) -> None:
     gated = GatedBundle(bundle.path, bundle.manifest, bundle.taxonomy, bundle.policy)
     body = json.dumps({"posts": [{"text": "late " * 30}] * 100}).encode()
