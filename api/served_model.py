@@ -45,7 +45,7 @@ class ServedModel:
         Raises:
             BundleError: it does not load, or what it answers is no answer.
         """
-        engine = await asyncio.to_thread(bundle.engine, settings.threads, settings.cached_posts, report)
+        engine = await asyncio.to_thread(bundle.engine, settings.engine_threads, settings.cached_posts, report)
         try:
             scores = await asyncio.to_thread(engine.score, _WARM_UP)
             _check(scores, bundle)

@@ -18,7 +18,6 @@ from api.settings import Settings
 from api.telemetry import Stages, Telemetry
 from data.errors import TriageError
 from model.bundle import Bundle
-from model.cpus import available_cpus
 
 log = logging.getLogger("triage")
 
@@ -65,7 +64,7 @@ class Service:
         self.admission = Admission(
             settings.max_queued_posts,
             settings.max_queued_bytes,
-            settings.threads or available_cpus(),
+            settings.engine_threads,
             telemetry.queue,
         )
         self._first = bundle

@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from data.errors import ConfigurationError
+from model.cpus import available_cpus
 
 FILE = Path("triage.toml")
 ENVIRONMENT = "TRIAGE_"
@@ -45,7 +46,9 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    threads: int | None = Field(None, ge=1, description="worker threads of the engine; default: the CPUs it may use")
+    threads: int | None = Field(
+        None, ge=1, description="worker threads of the engine in each process; default: its share of the CPUs"
+    )
     cached_posts: int = Field(
         20_000, ge=0, description="posts whose scores are kept, so that copies cost nothing; 0 keeps none"
     )
@@ -78,6 +81,11 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(None, description="PEM file of its private key")
     log_format: LogFormat = Field(LogFormat.AUTO, description="auto (plain on a terminal, else JSON), plain or json")
     log_requests: bool = Field(False, description="log a line for each request: never its text")
+
+    @property
+    def engine_threads(self) -> int:
+        """How many threads score in each process."""
+        return self.threads or max(1, available_cpus() // self.workers)
 
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod

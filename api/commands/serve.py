@@ -17,7 +17,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="address to listen on", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="port to listen on", show_default="8000")] = None,
     model: BundleOption = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="worker threads; by default the CPUs it may use")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="worker threads of each process; by default its share of the CPUs")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes", show_default="1")] = None,
     models: ModelsOption = None,
 ) -> None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,3 +54,30 @@ def test_a_request_that_could_never_be_admitted_is_a_fault() -> None:
 
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_processes_share_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.settings.available_cpus", lambda: 8)
+    assert Settings().engine_threads == 8
+    assert Settings(workers=2).engine_threads == 4
+    assert Settings(workers=16).engine_threads == 1
+    assert Settings(workers=2, threads=3).engine_threads == 3
+
+
+def test_words_stand_with_commas_in_the_environment_and_as_a_list_in_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("triage.toml").write_text('cors_origins = ["https://a.example"]')
+    monkeypatch.setenv("TRIAGE_ALLOWED_HOSTS", "a.example, b.example")
+    found = load_settings()
+    assert found.allowed_hosts == ("a.example", "b.example")
+    assert found.cors_origins == ("https://a.example",)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"tls_key": "key.pem"}, {"tls_certificate": "chain.pem"}, {"max_body_bytes": 2048, "max_queued_bytes": 1024}],
+)
+def test_settings_that_contradict_each_other_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="1 fault"):
+        load_settings(given)
