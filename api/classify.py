@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
 
 from api.answers import result, summary
 from api.guard import Guard
@@ -82,15 +83,17 @@ _STREAMED: Mapping[str, Any] = {
 }
 
 
+class _PlainRoute(APIRoute):
+    """A route that reads its request itself: FastAPI's own reading takes a tenth of the time of a short answer."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return handler
+
+
 def add_classify(app: FastAPI, service: Service, guard: Guard) -> None:
     """Add the route."""
 
-    @app.post(
-        "/classify",
-        response_model=ClassifyResponse,
-        responses={200: dict(_STREAMED), **problem_responses(*_REFUSALS)},
-        openapi_extra=dict(_DOCUMENTED),
-    )
     async def classify(request: Request) -> Response:
         """Label one post or a batch. One that is empty or too long fails alone, with an error of its own."""
         key: Key | None = request.scope["key"]
@@ -103,6 +106,16 @@ def add_classify(app: FastAPI, service: Service, guard: Guard) -> None:
                 return await _answer(request, service, guard, key, seconds)
         except TimeoutError:
             raise Problem(Code.TIMEOUT, f"no answer within {seconds:g} seconds", limit=seconds) from None
+
+    app.router.add_api_route(
+        "/classify",
+        classify,
+        methods=["POST"],
+        response_model=ClassifyResponse,
+        responses={200: dict(_STREAMED), **problem_responses(*_REFUSALS)},
+        openapi_extra=dict(_DOCUMENTED),
+        route_class_override=_PlainRoute,
+    )
 
 
 async def _answer(request: Request, service: Service, guard: Guard, key: Key | None, seconds: float) -> Response:

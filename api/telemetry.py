@@ -62,13 +62,21 @@ class Telemetry:
         self._stages = {stage: stage_seconds.labels(stage) for stage in _STAGES}
         self._problems = Counter("triage_problems", "Requests refused", ["code"], registry=registry)
         self._posts = Counter("triage_posts", "Posts answered", ["status"], registry=registry)
-        self._errors = Counter("triage_post_errors", "Posts that could not be labelled", ["code"], registry=registry)
-        self._warnings = Counter("triage_warnings", "Warnings given with answers", ["warning"], registry=registry)
+        self._errors = _Counts(
+            Counter("triage_post_errors", "Posts that could not be labelled", ["code"], registry=registry)
+        )
+        self._warnings = _Counts(
+            Counter("triage_warnings", "Warnings given with answers", ["warning"], registry=registry)
+        )
         self._tokens = Counter("triage_tokens", "Tokens of the posts answered", registry=registry)
         self._hits = Counter("triage_cache_hits", "Posts whose scores were known", registry=registry)
-        self._labels = Counter("triage_labels", "Labels given", ["head", "label", "decision"], registry=registry)
-        self._actions = Counter("triage_actions", "Routing decisions", ["action"], registry=registry)
-        self._reasons = Counter("triage_review_reasons", "Why a person was asked", ["reason"], registry=registry)
+        self._labels = _Counts(
+            Counter("triage_labels", "Labels given", ["head", "label", "decision"], registry=registry)
+        )
+        self._actions = _Counts(Counter("triage_actions", "Routing decisions", ["action"], registry=registry))
+        self._reasons = _Counts(
+            Counter("triage_review_reasons", "Why a person was asked", ["reason"], registry=registry)
+        )
         self._run_posts = Histogram(
             "triage_run_posts", "Posts scored in one run of the model", buckets=_POSTS, registry=registry
         )
@@ -131,16 +139,16 @@ class Telemetry:
         for status, items in (("error", refused), ("ok", labelled)):
             if items:
                 self._posts.labels(status).inc(len(items))
-        _count(self._errors, Tally((item.code.value,) for item in refused))
+        self._errors.add(Tally((item.code.value,) for item in refused))
         self._hits.inc(known)
         self._tokens.inc(sum(len(item.encoded.ids) for item in labelled))
         truncated = sum(item.encoded.truncated for item in labelled)
-        _count(self._warnings, Tally({(WarningCode.TRUNCATED.value,): truncated}) if truncated else Tally())
+        self._warnings.add(Tally({(WarningCode.TRUNCATED.value,): truncated}) if truncated else Tally())
         decisions = [item.decision for item in labelled]
-        _count(self._actions, Tally((decision.action,) for decision in decisions))
-        _count(self._reasons, Tally((reason,) for decision in decisions for reason in decision.reasons))
+        self._actions.add(Tally((decision.action,) for decision in decisions))
+        self._reasons.add(Tally((reason,) for decision in decisions for reason in decision.reasons))
         heads = [pair for decision in decisions for pair in decision.heads.items()]
-        _count(self._labels, Tally((name, head.label, "accept" if head.accepted else "review") for name, head in heads))
+        self._labels.add(Tally((name, head.label, "accept" if head.accepted else "review") for name, head in heads))
 
     def render(self) -> bytes:
         """In Prometheus' text format; of all processes where there are several."""
@@ -151,6 +159,16 @@ class Telemetry:
         return generate_latest(together)
 
 
-def _count(counter: Counter, tally: "Tally[tuple[str, ...]]") -> None:
-    for labels, times in tally.items():
-        counter.labels(*labels).inc(times)
+class _Counts:
+    """A counter by labels, whose children are at hand: prometheus_client takes a lock to find one."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._children: dict[tuple[str, ...], Counter] = {}
+
+    def add(self, tally: "Tally[tuple[str, ...]]") -> None:
+        for labels, times in tally.items():
+            child = self._children.get(labels)
+            if child is None:
+                child = self._children[labels] = self._counter.labels(*labels)
+            child.inc(times)

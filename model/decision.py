@@ -64,9 +64,10 @@ def decide(scores: Scores, policy: Policy) -> list[Decision]:
 
 def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
     """Softmax of `logits / temperature` over the last axis, in float64."""
-    scaled = logits.astype(np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    probabilities: NDArray[np.float64] = np.divide(logits, temperature, dtype=np.float64)
+    probabilities -= probabilities.max(axis=-1, keepdims=True)
+    np.exp(probabilities, out=probabilities)
+    probabilities /= probabilities.sum(axis=-1, keepdims=True)
     return probabilities
 
 
