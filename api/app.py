@@ -71,6 +71,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.service = service
+    # What is added last stands outermost.
+    add_classify(app, service, guard)
     app.add_middleware(GuardMiddleware, guard=guard, telemetry=telemetry)
     if settings.cors_origins:
         app.add_middleware(
@@ -80,9 +82,8 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", DEADLINE, REQUEST_ID],
             expose_headers=[REQUEST_ID, "Retry-After", "Server-Timing"],
         )
-    app.add_middleware(RequestMiddleware, telemetry=telemetry, settings=settings)  # added last, it stands outside
+    app.add_middleware(RequestMiddleware, telemetry=telemetry, settings=settings)
     _answer_errors(app, telemetry)
-    add_classify(app, service, guard)
     add_status(app, service)
     add_docs(app, keys=guard.keys is not None)
     return app

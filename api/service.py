@@ -85,8 +85,8 @@ class Service:
             return
         if self.state is State.LOADING:
             self.state = State.READY
-        # What is there now stays; and what a request makes goes with it, all but by accident. Looking for garbage as
-        # often as Python does takes an eighth of the time of a single post, and now and then 50 ms at once.
+        # What is there now stays, and what a request makes goes with it, all but by accident: looking for garbage as
+        # often as Python does takes an eighth of the time that a single post costs.
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 50, 50)

@@ -25,6 +25,7 @@ _EMOJI = "".join({character for sequence in emoji.EMOJI_DATA for character in se
 _EMOJI_RUN = re.compile(f"[0-9#*]?[{re.escape(_EMOJI)}]{{1,64}}")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+_IN_EMAIL = re.compile(r"[\w.+-]@[\w-]")
 _DIGIT = re.compile(r"\d")
 # Six digits in a row, or seven with separators among them: orders, phones, cards, accounts. Prices, years and dates
 # with slashes or dots stay.
@@ -47,18 +48,21 @@ def normalise(text: str) -> str:
         text = "".join(map(_visible, text))
     if not text.isascii():
         text = _spell_emoji(text)
-        # A joiner makes one emoji of several; those that it stood between without making one are spelt now.
-        text = _spell_emoji(text.replace(_JOINER, ""))
-        text = unicodedata.normalize("NFC", "".join(_without_piles(text)))
-    text = " ".join(text.split())
+        if _JOINER in text:
+            # It makes one emoji of several; those that it stood between without making one are spelt now.
+            text = _spell_emoji(text.replace(_JOINER, ""))
+        if len(text.encode()) - len(text) > _HIGHEST_PILE:  # each mark takes more bytes than one
+            text = "".join(_without_piles(text))
+        text = unicodedata.normalize("NFC", text)
+    text = _folded(text)
     # Each is looked for only where it can be: the patterns try every character.
-    if "://" in text or "." in text:
-        text = _LINK.sub(f" {LINK} ", text)
-    if "@" in text:
-        text = _EMAIL.sub(f" {EMAIL} ", text)
+    if "://" in text or "www." in text.lower():
+        text = _folded(_LINK.sub(f" {LINK} ", text))
+    if "@" in text and _IN_EMAIL.search(text):
+        text = _folded(_EMAIL.sub(f" {EMAIL} ", text))
     if _DIGIT.search(text):
-        text = _NUMBER.sub(f" {NUMBER} ", text)
-    return " ".join(text.split())
+        text = _folded(_NUMBER.sub(f" {NUMBER} ", text))
+    return text
 
 
 def same_text(text: str) -> str:
@@ -69,6 +73,10 @@ def same_text(text: str) -> str:
 def fingerprint(text: str) -> str:
     """A hash of `same_text`, which recognises a post again without keeping its text."""
     return hashlib.sha256(same_text(text).encode()).hexdigest()[:32]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _visible(character: str) -> str:
