@@ -66,6 +66,18 @@ def prepare(texts: Sequence[str], tokenizer: PostTokenizer, max_characters: int)
     return Prepared(encoded, refused, len(texts))
 
 
+def joined(parts: Sequence[Prepared]) -> Prepared:
+    """The same of all posts, from that of one part after the other."""
+    encoded: list[Encoded] = []
+    refused: dict[int, Refused] = {}
+    total = 0
+    for part in parts:
+        encoded += part.encoded
+        refused |= {total + index: item for index, item in part.refused.items()}
+        total += part.total
+    return Prepared(encoded, refused, total)
+
+
 def answer(prepared: Prepared, scores: Scores, policy: Policy) -> list[Answer]:
     """Decide, and put the refused posts back in their places.
 

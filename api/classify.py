@@ -16,7 +16,7 @@ from api.middleware import REQUEST_ID
 from api.problems import Code, Problem, problem_responses, request_id_of
 from api.requests import DEADLINE, JSON, NDJSON, media_type_of, read_classify, read_deadline
 from api.schemas import ClassifyResponse
-from api.service import INLINE_POSTS, Service
+from api.service import SLICE_POSTS, Service
 from api.streaming import LineStream
 from api.telemetry import Telemetry
 
@@ -39,6 +39,8 @@ _REFUSALS = (
     Code.DRAINING,
     Code.TIMEOUT,
 )
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 _SCHEMA = "#/components/schemas/{name}"
 
@@ -143,16 +145,13 @@ async def _answer(request: Request, service: Service, guard: Guard, key: Key | N
         texts = [post.text for post in posts]
         answers, stages = await service.classify(model, texts, seconds)
 
-        def render() -> str:
-            results = [
-                result(index, post.id, item, model.bundle.policy, options)
-                for index, (post, item) in enumerate(zip(posts, answers, strict=True))
-            ]
-            envelope = {"request_id": request_id_of(request), "model": model.info, "results": results}
-            return json.dumps({**envelope, "summary": summary(answers)}, ensure_ascii=False)
-
-        # Writing many answers would hold the event loop up.
-        body = render() if len(posts) <= INLINE_POSTS else await asyncio.to_thread(render)
+        written = []
+        for index, (post, item) in enumerate(zip(posts, answers, strict=True)):
+            written.append(_json(result(index, post.id, item, model.bundle.policy, options)))
+            if (index + 1) % SLICE_POSTS == 0:
+                await asyncio.sleep(0)
+        head = _json({"request_id": request_id_of(request), "model": model.info})
+        body = f'{head[:-1]}, "results": [{", ".join(written)}], "summary": {_json(summary(answers))}}}'
         return Response(body, media_type=JSON, headers={"Server-Timing": stages.header()})
 
 

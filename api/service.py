@@ -4,14 +4,13 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ParamSpec, TypeVar
 
 from api.admission import Admission, estimated_tokens
-from api.answers import Answer, answer, prepare
+from api.answers import Answer, Prepared, answer, joined, prepare
 from api.problems import Code, Problem
 from api.served_model import ServedModel
 from api.settings import Settings
@@ -21,13 +20,11 @@ from model.bundle import Bundle
 
 log = logging.getLogger("triage")
 
-P = ParamSpec("P")
-T = TypeVar("T")
+SLICE_POSTS = 32
+"""Work on so many posts holds the event loop up for a millisecond or two; then others have their turn. On a thread of
+its own it would fight with the loop for the interpreter's lock, and both would be the slower for it."""
 
-INLINE_POSTS = 32
-"""Work on so many posts holds the event loop up for less time than a hop to a thread and back is worth."""
-
-_INLINE_CHARACTERS = 2_000
+_SLICE_CHARACTERS = 8_000
 
 
 class State(StrEnum):
@@ -155,15 +152,13 @@ class Service:
         return answers
 
     async def _answers(self, model: ServedModel, texts: Sequence[str]) -> tuple[list[Answer], Stages]:
-        # A hop to a thread and back takes longer than a few short posts do.
-        inline = len(texts) <= INLINE_POSTS and sum(map(len, texts)) <= _INLINE_CHARACTERS
         began = time.perf_counter()
-        prepared = await _run(inline, prepare, texts, model.engine.tokenizer, self.settings.max_characters)
+        prepared = await self._prepare(model, texts)
         scoring = model.engine.submit(prepared.encoded)
         # Cancelling what wraps the future cancels the future too, and no worker begins what is left.
         scores = await asyncio.wrap_future(scoring.future)
         scored = time.perf_counter()
-        answers = await _run(inline, answer, prepared, scores, model.bundle.policy)
+        answers = answer(prepared, scores, model.bundle.policy)
         begun = scoring.begun or scoring.ended
         stages = Stages(
             tokenise=scoring.submitted - began,
@@ -173,6 +168,18 @@ class Service:
         )
         self.telemetry.answered(answers, stages, scoring.known)
         return answers, stages
+
+    async def _prepare(self, model: ServedModel, texts: Sequence[str]) -> Prepared:
+        tokenizer, limit = model.engine.tokenizer, self.settings.max_characters
+        parts: list[Prepared] = []
+        for part in _slices(texts):
+            if parts:
+                await asyncio.sleep(0)
+            if len(part[0]) > _SLICE_CHARACTERS:  # a post that is long work by itself
+                parts.append(await asyncio.to_thread(prepare, part, tokenizer, limit))
+            else:
+                parts.append(prepare(part, tokenizer, limit))
+        return joined(parts)
 
     async def _serve(self, bundle: Bundle) -> None:
         model = await ServedModel.load(bundle, self.settings, self.telemetry.run)
@@ -189,5 +196,13 @@ class Service:
         log.error("%s stays out of service, %s serves on: %s", reference, self.bundle.manifest.reference, message)
 
 
-async def _run(inline: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return work(*args, **kwargs) if inline else await asyncio.to_thread(work, *args, **kwargs)
+def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The posts, in parts that are not much work each."""
+    first = characters = 0
+    for index, text in enumerate(texts):
+        if index > first and (index - first == SLICE_POSTS or characters + len(text) > _SLICE_CHARACTERS):
+            yield texts[first:index]
+            first, characters = index, 0
+        characters += len(text)
+    if texts:
+        yield texts[first:]
