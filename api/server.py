@@ -1,5 +1,6 @@
 """A process that serves: start, ready, drain, end."""
 
+import logging
 import os
 import signal
 import socket
@@ -15,9 +16,11 @@ from api.logs import configure_logging
 from api.protocol import bounded_protocol
 from api.service import Service
 from api.settings import Settings
-from data.errors import ConfigurationError, MissingExtraError
+from data.errors import ConfigurationError, MissingExtraError, TriageError
 from model.bundle import Bundle
 from model.registry import Registry
+
+log = logging.getLogger("triage")
 
 _BACKLOG = 2048
 _TRACES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -28,7 +31,7 @@ class Serving:
     """What a process needs to serve; every process of one service has the same.
 
     Attributes:
-        bundle: folder of the bundle to begin with.
+        bundle: folder of the bundle to begin with, where none is promoted or that one cannot be served.
         shared: folder of what the processes share, for as long as they run.
     """
 
@@ -67,7 +70,7 @@ def serve(serving: Serving) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     registry = Registry(settings.models) if settings.model is None else None
     app = create_app(
-        Bundle.load(serving.bundle),
+        _first_bundle(serving, registry),
         settings,
         serving.shared,
         registry,
@@ -80,6 +83,16 @@ def serve(serving: Serving) -> None:
     server.run(sockets=[serving.listener])
     if service.failure is not None:
         raise service.failure
+
+
+def _first_bundle(serving: Serving, registry: Registry | None) -> Bundle:
+    """What is promoted now: this process may begin long after the service did."""
+    if registry is not None:
+        try:
+            return Bundle.load(registry.resolve())
+        except TriageError as error:
+            log.error("%s; beginning with %s", error, serving.bundle)  # noqa: TRY400  # the error says it all
+    return Bundle.load(serving.bundle)
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

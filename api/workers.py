@@ -61,6 +61,7 @@ def serve_with_workers(serving: Serving) -> None:
                 log.error("worker %d ended with status %s; another takes its place", worker.pid, worker.exitcode)
                 stopping.wait(max(0.0, began + _LEAST_SECONDS - time.monotonic()))
                 start()
+    serving.listener.close()  # or connections would go on being taken in, and nobody would answer them
     for worker in workers:
         worker.terminate()
     for worker in workers:
