@@ -1,6 +1,7 @@
 """`python -m tests.chaos`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -148,4 +149,5 @@ def _shown(value: Any) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as by Ctrl-C, no service is left behind
     sys.exit(main())
