@@ -32,6 +32,7 @@ def create_app(
     settings: Settings,
     shared: Path,
     registry: Registry | None = None,
+    fallback: Callable[[], Bundle] | None = None,
     on_failure: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """The application that serves a bundle.
@@ -41,13 +42,14 @@ def create_app(
     Args:
         shared: folder that all processes of one service share, for as long as they run.
         registry: where given, its promoted bundle is served, whichever that is by and by.
+        fallback: reads the bundle to begin with where that one cannot be served.
         on_failure: called when the model could not be loaded; the reason is in `app.state.service.failure`.
 
     Raises:
         ConfigurationError: the file of keys cannot be read.
     """
     telemetry = Telemetry()
-    service = Service(bundle, settings, telemetry)
+    service = Service(bundle, settings, telemetry, fallback)
     guard = Guard(settings, shared)
 
     @asynccontextmanager

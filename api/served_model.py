@@ -1,8 +1,10 @@
 """One bundle in memory, ready to answer; requests hold on to it, and it ends when it was replaced and nobody does."""
 
 import asyncio
+import ctypes
+import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 
@@ -70,6 +72,10 @@ class ServedModel:
         """Wait until nobody uses it, and end the engine's threads."""
         await self._unused.wait()
         await asyncio.to_thread(self.engine.close)
+        del self.engine
+        gc.collect()
+        with suppress(OSError, AttributeError):  # glibc's alone; it keeps what was freed, several models' worth
+            await asyncio.to_thread(ctypes.CDLL(None).malloc_trim, 0)
 
 
 def _check(scores: Scores, bundle: Bundle) -> None:

@@ -4,7 +4,9 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +71,13 @@ def serve(serving: Serving) -> None:
     # The engine's threads leave no core for a pool of the tokenizer's; handing a post to one would only take its time.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     registry = Registry(settings.models) if settings.model is None else None
+    bundle, fallback = _first_bundle(serving, registry)
     app = create_app(
-        _first_bundle(serving, registry),
+        bundle,
         settings,
         serving.shared,
         registry,
+        fallback,
         on_failure=lambda: server.stop(),  # noqa: PLW0108  # the server is made below
     )
     service: Service = app.state.service
@@ -85,14 +89,18 @@ def serve(serving: Serving) -> None:
         raise service.failure
 
 
-def _first_bundle(serving: Serving, registry: Registry | None) -> Bundle:
-    """What is promoted now: this process may begin long after the service did."""
+def _first_bundle(serving: Serving, registry: Registry | None) -> tuple[Bundle, Callable[[], Bundle] | None]:
+    """What is promoted now, as this process may begin long after the service did; and what the service began with, for
+    the case that the promoted one cannot be served: then it stayed out of the other processes too.
+    """
+    begun_with = partial(Bundle.load, serving.bundle)
     if registry is not None:
         try:
-            return Bundle.load(registry.resolve())
-        except TriageError as error:
+            promoted = registry.resolve()
+            return Bundle.load(promoted), None if promoted.samefile(serving.bundle) else begun_with
+        except (TriageError, OSError) as error:
             log.error("%s; beginning with %s", error, serving.bundle)  # noqa: TRY400  # the error says it all
-    return Bundle.load(serving.bundle)
+    return begun_with(), None
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -51,7 +51,17 @@ class Service:
         draining: set when it begins to drain.
     """
 
-    def __init__(self, bundle: Bundle, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        settings: Settings,
+        telemetry: Telemetry,
+        fallback: Callable[[], Bundle] | None = None,
+    ) -> None:
+        """
+        Args:
+            fallback: reads the bundle to begin with where that one cannot be served.
+        """
         self.settings = settings
         self.telemetry = telemetry
         self.state = State.LOADING
@@ -65,6 +75,7 @@ class Service:
             telemetry.queue,
         )
         self._first = bundle
+        self._fallback = fallback
         self._model: ServedModel | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -76,7 +87,7 @@ class Service:
     async def load(self) -> None:
         """Load and warm up; afterwards the state is READY, or FAILED with the reason in `failure`."""
         try:
-            await self._serve(self._first)
+            await self._serve_first()
         except Exception as error:  # noqa: BLE001  # whatever it was, the process must say so and end
             self.state, self.failure = State.FAILED, error
             return
@@ -180,6 +191,16 @@ class Service:
             else:
                 parts.append(prepare(part, tokenizer, limit))
         return joined(parts)
+
+    async def _serve_first(self) -> None:
+        try:
+            await self._serve(self._first)
+        except Exception:
+            if self._fallback is None:
+                raise
+            reference = self._first.manifest.reference
+            log.error("%s stays out of service; following it says why", reference)  # noqa: TRY400  # it does
+            await self._serve(await asyncio.to_thread(self._fallback))
 
     async def _serve(self, bundle: Bundle) -> None:
         model = await ServedModel.load(bundle, self.settings, self.telemetry.run)

@@ -14,6 +14,8 @@ from model.bundle import MANIFEST, Bundle
 
 POINTER = "promoted.json"
 
+_REMEMBERED = 100  # promotions that can be rolled back
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -124,7 +126,8 @@ class Registry:
             if pointer is None:
                 self._write(_Pointer(current=target))
             elif pointer.current != target:
-                self._write(_Pointer(current=target, previous=(*pointer.previous, pointer.current)))
+                previous = (*pointer.previous, pointer.current)[-_REMEMBERED:]
+                self._write(_Pointer(current=target, previous=previous))
         return target
 
     def rollback(self) -> str:

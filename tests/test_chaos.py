@@ -27,7 +27,7 @@ ROUNDS = {
     "sigterm": 2,
     "sigterm_workers": 1,
     "sigkill": 2,
-    "worker": 1,
+    "worker": 3,
     "cut": 20,
     "slow": 12,
     "disk_full": 2,

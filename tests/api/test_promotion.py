@@ -76,8 +76,9 @@ def test_a_request_under_way_ends_with_the_model_that_it_began_with(versions: Re
             versions.promote("toy@2")
             until(lambda: served(client) == "toy@2")
             assert before.bundle.manifest.version == 1
+            threads = before.engine._threads
             assert before.engine.score(["late"]).embedding.shape[0] == 1  # still in service for this one
-        until(lambda: not any(thread.is_alive() for thread in before.engine._threads))
+        until(lambda: not any(thread.is_alive() for thread in threads))
 
 
 def test_nothing_is_lost_or_mixed_while_models_are_swapped_under_load(versions: Registry) -> None:

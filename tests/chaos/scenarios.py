@@ -96,7 +96,8 @@ def _play(name: str, versions: Versions, known: Known, rounds: int, client_secon
         try:
             figures = asyncio.run(_figures(SCENARIOS[name], scene))
         except (TriageError, Broken, TimeoutError) as error:
-            tally.fault(f"there is no going on: {str(error) or type(error).__name__}")
+            # First: the faults before it may be many, and come of this one.
+            tally.faults.insert(0, f"there is no going on: {str(error) or type(error).__name__}")
         else:
             if tally.requests != tally.answered + tally.wrong + tally.lost:
                 tally.fault("there are requests of which nothing came")

@@ -1,6 +1,7 @@
 """What every scenario has: bundles of its own, posts whose answers are known, and a tally."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from model.registry import Registry
+from model.registry import POINTER, Registry
 from tests.chaos.clients import Excuse, InService, Load
 from tests.chaos.known import Known
 from tests.chaos.service import Service
@@ -81,6 +82,13 @@ class Scene:
         await asyncio.to_thread(how)
         await service.serves(after)
         self.in_service.now(version_of(after))
+
+    def point_to(self, torn: str) -> None:
+        """Promote by hand, since `promote` would see that a bundle is torn; a rollback leads back."""
+        pointer = self.registry.root / POINTER
+        plain = json.loads(pointer.read_text(encoding="utf-8"))
+        previous = [*plain["previous"], plain["current"]]
+        pointer.write_text(json.dumps({"current": torn, "previous": previous}), encoding="utf-8")
 
     def check_log(self, service: Service, *expected: str) -> None:
         """Nothing unexpected may stand in the log of a service."""

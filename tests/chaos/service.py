@@ -253,7 +253,7 @@ class Service:
 
     async def _is_ready(self) -> bool:
         if self._running.poll() is not None:
-            raise Stuck(f"the service ended at once:{self._last_words()}")
+            raise Stuck(f"the service has ended:{self._last_words()}")
         if self.workers == 1:
             return bool(await self.readiness())
         # In this order: a new process counts before its model does, and after the model of the one that died.

@@ -1,11 +1,9 @@
 """Another model while requests are answered."""
 
 import asyncio
-import json
 import time
 from statistics import median
 
-from model.registry import POINTER
 from tests.chaos.clients import Load
 from tests.chaos.scene import Figures, Scene
 from tests.chaos.service import Service
@@ -68,10 +66,8 @@ async def swap(scene: Scene) -> Figures:
 
 
 async def _try_torn(scene: Scene, service: Service, load: Load, current: str, torn: str) -> None:
-    """Point to a torn bundle by hand, since `promote` would see that it is torn; and roll back."""
-    pointer = scene.registry.root / POINTER
-    plain = json.loads(pointer.read_text(encoding="utf-8"))
-    pointer.write_text(json.dumps({"current": torn, "previous": [*plain["previous"], current]}), encoding="utf-8")
+    """Point to a torn bundle, and roll back."""
+    scene.point_to(torn)
 
     async def is_told() -> bool:
         ready = await service.readiness()
