@@ -43,7 +43,7 @@ class Fault:
 
 
 class Service:
-    """What answers. Lives on the event loop; tokenising and inference run on threads.
+    """What answers. Lives on the event loop, tokenises there in slices, and leaves inference to the engine's threads.
 
     Attributes:
         fault: of the last attempt to replace the model, `None` where it went well.

@@ -107,6 +107,7 @@ class LineStream(Response):
 
     async def _answers(self, model: ServedModel, chunk: list[Line]) -> list[Answer]:
         posts = [line for line in chunk if isinstance(line, PostIn)]
+        self._service.telemetry.refused([line for line in chunk if isinstance(line, Refused)])
         while wait := self._charge(len(posts)):  # noqa: ASYNC110  # the rate's clock is nobody's event
             await asyncio.sleep(wait)
         texts = [post.text for post in posts]

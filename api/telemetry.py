@@ -136,10 +136,9 @@ class Telemetry:
             self._stages[stage].observe(seconds)
         refused = [item for item in answers if isinstance(item, Refused)]
         labelled = [item for item in answers if not isinstance(item, Refused)]
-        for status, items in (("error", refused), ("ok", labelled)):
-            if items:
-                self._posts.labels(status).inc(len(items))
-        self._errors.add(Tally((item.code.value,) for item in refused))
+        if labelled:
+            self._posts.labels("ok").inc(len(labelled))
+        self.refused(refused)
         self._hits.inc(known)
         self._tokens.inc(sum(len(item.encoded.ids) for item in labelled))
         truncated = sum(item.encoded.truncated for item in labelled)
@@ -149,6 +148,12 @@ class Telemetry:
         self._reasons.add(Tally((reason,) for decision in decisions for reason in decision.reasons))
         heads = [pair for decision in decisions for pair in decision.heads.items()]
         self._labels.add(Tally((name, head.label, "accept" if head.accepted else "review") for name, head in heads))
+
+    def refused(self, items: Sequence[Refused]) -> None:
+        """Posts, or lines of a stream, could not be labelled."""
+        if items:
+            self._posts.labels("error").inc(len(items))
+            self._errors.add(Tally((item.code.value,) for item in items))
 
     def render(self) -> bytes:
         """In Prometheus' text format; of all processes where there are several."""

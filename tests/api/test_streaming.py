@@ -55,6 +55,16 @@ def test_a_bad_line_fails_alone(client: httpx.Client) -> None:
     assert end["summary"]["failed"] == 5
 
 
+def test_bad_lines_are_counted(serving: Serving) -> None:
+    with serving() as client:
+        stream(client, b'{"text": "late"}\nnot json\n{"text": ""}\n')
+        lines = client.get("/metrics").text.splitlines()
+    assert 'triage_posts_total{status="ok"} 1.0' in lines
+    assert 'triage_posts_total{status="error"} 2.0' in lines
+    assert 'triage_post_errors_total{code="invalid_line"} 1.0' in lines
+    assert 'triage_post_errors_total{code="text_empty"} 1.0' in lines
+
+
 def test_options_stand_in_the_url(client: httpx.Client) -> None:
     [result, _] = stream(client, b'{"text": "site is down"}', top_k=2, heads=["urgency", "intent"])
     assert sorted(result["labels"]) == ["intent", "urgency"]
