@@ -122,7 +122,12 @@ def summary(answers: Sequence[Answer]) -> dict[str, int]:
 
 
 def _runners_up(head: HeadDecision, labels: Sequence[str], top_k: int) -> list[dict[str, Any]]:
-    others = sorted(
-        (pair for pair in zip(head.probabilities.tolist(), labels, strict=True) if pair[1] != head.label), reverse=True
-    )
-    return [{"label": label, "confidence": round(probability, _DIGITS)} for probability, label in others[:top_k]]
+    if not top_k:
+        return []
+    probabilities: list[float] = head.probabilities.tolist()
+    ranked = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)
+    return [
+        {"label": labels[place], "confidence": round(probabilities[place], _DIGITS)}
+        for place in ranked[: top_k + 1]
+        if labels[place] != head.label
+    ][:top_k]

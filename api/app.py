@@ -33,7 +33,7 @@ def create_app(
     shared: Path,
     registry: Registry | None = None,
     fallback: Callable[[], Bundle] | None = None,
-    on_failure: Callable[[], None] = lambda: None,
+    on_loaded: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """The application that serves a bundle.
 
@@ -43,7 +43,7 @@ def create_app(
         shared: folder that all processes of one service share, for as long as they run.
         registry: where given, its promoted bundle is served, whichever that is by and by.
         fallback: reads the bundle to begin with where that one cannot be served.
-        on_failure: called when the model could not be loaded; the reason is in `app.state.service.failure`.
+        on_loaded: called when loading is over; what kept the model from it is in `app.state.service.failure`.
 
     Raises:
         ConfigurationError: the file of keys cannot be read.
@@ -54,8 +54,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        running = asyncio.create_task(_run(service, registry))
-        running.add_done_callback(lambda _: on_failure() if service.state is State.FAILED else None)
+        running = asyncio.create_task(_run(service, registry, on_loaded))
         yield
         if service.state is not State.LOADING:
             running.cancel()
@@ -91,8 +90,9 @@ def create_app(
     return app
 
 
-async def _run(service: Service, registry: Registry | None) -> None:
+async def _run(service: Service, registry: Registry | None, on_loaded: Callable[[], None]) -> None:
     await service.load()
+    on_loaded()
     if registry and service.state is State.READY:
         await follow_promotion(service, registry, service.settings.watch_seconds)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -141,15 +142,19 @@ def add_classify(app: FastAPI, service: Service, guard: Guard) -> None:
 async def _answer(request: Request, service: Service, guard: Guard, key: Key | None, seconds: float) -> Response:
     with service.model() as model, service.admission.held_bytes() as hold:
         posts, options = await read_classify(request, service.settings, model.bundle.taxonomy, hold)
-        _charge(guard, key, len(posts))
         texts = [post.text for post in posts]
-        answers, stages = await service.classify(model, texts, seconds)
+        answers, stages = await service.classify(model, texts, seconds, partial(_charge, guard, key))
 
         written = []
-        for index, (post, item) in enumerate(zip(posts, answers, strict=True)):
-            written.append(_json(result(index, post.id, item, model.bundle.policy, options)))
-            if (index + 1) % SLICE_POSTS == 0:
+        for first in range(0, len(posts), SLICE_POSTS):
+            if first:
                 await asyncio.sleep(0)
+            part = zip(posts[first : first + SLICE_POSTS], answers[first : first + SLICE_POSTS], strict=True)
+            results = [
+                result(index, post.id, item, model.bundle.policy, options)
+                for index, (post, item) in enumerate(part, first)
+            ]
+            written.append(_json(results)[1:-1])  # without the brackets: all together are one array
         head = _json({"request_id": request_id_of(request), "model": model.info})
         body = f'{head[:-1]}, "results": [{", ".join(written)}], "summary": {_json(summary(answers))}}}'
         return Response(body, media_type=JSON, headers={"Server-Timing": stages.header()})

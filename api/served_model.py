@@ -1,13 +1,12 @@
 """One bundle in memory, ready to answer; requests hold on to it, and it ends when it was replaced and nobody does."""
 
 import asyncio
-import ctypes
-import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import numpy as np
 
+from api.runtime import give_back_memory
 from api.settings import Settings
 from data.errors import BundleError
 from model.bundle import Bundle
@@ -73,9 +72,7 @@ class ServedModel:
         await self._unused.wait()
         await asyncio.to_thread(self.engine.close)
         del self.engine
-        gc.collect()
-        with suppress(OSError, AttributeError):  # glibc's alone; it keeps what was freed, several models' worth
-            await asyncio.to_thread(ctypes.CDLL(None).malloc_trim, 0)
+        await asyncio.to_thread(give_back_memory)
 
 
 def _check(scores: Scores, bundle: Bundle) -> None:

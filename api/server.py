@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from api import runtime
 from api.app import create_app
 from api.logs import configure_logging
 from api.protocol import bounded_protocol
@@ -68,8 +69,7 @@ def serve(serving: Serving) -> None:
     """
     settings = serving.settings
     configure_logging(settings.log_format)
-    # The engine's threads leave no core for a pool of the tokenizer's; handing a post to one would only take its time.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    runtime.prepare()
     registry = Registry(settings.models) if settings.model is None else None
     bundle, fallback = _first_bundle(serving, registry)
     app = create_app(
@@ -78,7 +78,7 @@ def serve(serving: Serving) -> None:
         serving.shared,
         registry,
         fallback,
-        on_failure=lambda: server.stop(),  # noqa: PLW0108  # the server is made below
+        on_loaded=lambda: server.on_loaded(),  # noqa: PLW0108  # the server is made below
     )
     service: Service = app.state.service
     if any(os.environ.get(name) for name in _TRACES):
@@ -158,5 +158,8 @@ class _Server(uvicorn.Server):
             self.force_exit = True  # asked twice: do not wait for open requests
         self.should_exit = True
 
-    def stop(self) -> None:
-        self.should_exit = True
+    def on_loaded(self) -> None:
+        if self._service.failure is None:
+            runtime.settle()
+        else:
+            self.should_exit = True

@@ -1,7 +1,6 @@
 """The service: loading, replacing the model, admission, scoring off the event loop, draining."""
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -93,11 +92,6 @@ class Service:
             return
         if self.state is State.LOADING:
             self.state = State.READY
-        # What is there now stays, and what a request makes goes with it, all but by accident: looking for garbage as
-        # often as Python does takes an eighth of the time that a single post costs.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 50, 50)
         log.info("ready: %s", self.bundle.manifest.reference)
 
     async def replace(self, reference: str, find: Callable[[], Bundle]) -> None:
@@ -142,17 +136,21 @@ class Service:
             raise Problem(Code.LOADING, "the model is being loaded; try again shortly")
         return self._model.in_use()
 
-    async def classify(self, model: ServedModel, texts: Sequence[str], seconds: float) -> tuple[list[Answer], Stages]:
+    async def classify(
+        self, model: ServedModel, texts: Sequence[str], seconds: float, charge: Callable[[int], None]
+    ) -> tuple[list[Answer], Stages]:
         """Answer a batch, which is admitted whole or refused whole. Cancelled, no more of it is begun.
 
         Args:
             seconds: after which the answer is of no use.
+            charge: told of the posts that there is room for; may refuse them.
 
         Raises:
             Problem: too much waits.
         """
         tokens = estimated_tokens(texts, model.bundle.manifest.max_tokens)
         with self.admission.admitted(len(texts), tokens, seconds):
+            charge(len(texts))
             return await self._answers(model, texts)
 
     async def classify_when_there_is_room(self, model: ServedModel, texts: Sequence[str]) -> list[Answer]:

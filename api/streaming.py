@@ -121,11 +121,15 @@ class LineStream(Response):
         seconds = self._service.settings.client_seconds
         lines = _LineReader(_ESCAPED_CHARACTER * self._service.settings.max_characters + _BESIDES_TEXT)
         waiting = {draining}
+        clock = asyncio.get_running_loop().time
+        late = clock() + seconds
         try:
             while True:
                 part = asyncio.ensure_future(anext(parts, b""))
                 waiting.add(part)
-                done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(
+                    waiting, timeout=max(0.0, late - clock()), return_when=asyncio.FIRST_COMPLETED
+                )
                 if not done:
                     raise too_slow(seconds)
                 if draining in done:
@@ -136,6 +140,8 @@ class LineStream(Response):
                     yield chunk
                 if not more:
                     return
+                if b"\n" in more:  # a line must be whole in time, or a client could send a byte now and then for ever
+                    late = clock() + seconds
         finally:
             for task in waiting:
                 task.cancel()

@@ -22,7 +22,8 @@ _HIGHEST_PILE = 30
 # Where emoji can be: the library looks at every character in Python, which is slow for long texts that have none, and
 # takes time in the square of the length of a chain of joined ones.
 _EMOJI = "".join({character for sequence in emoji.EMOJI_DATA for character in sequence if not character.isascii()})
-_EMOJI_RUN = re.compile(f"[0-9#*]?[{re.escape(_EMOJI)}]{{1,64}}")
+# The lookahead is for speed: a class of so many characters is a long list to compare each letter with.
+_EMOJI_RUN = re.compile(f"[0-9#*]?(?=[^\\x00-\\x7f])[{re.escape(_EMOJI)}]{{1,64}}")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _IN_EMAIL = re.compile(r"[\w.+-]@[\w-]")

@@ -31,11 +31,13 @@ def with_service(bundle: Bundle, steps: Callable[[Service], Awaitable[Any]], **s
     return asyncio.run(run())
 
 
-async def classify(service: Service, texts: Sequence[str], seconds: float = 60) -> list[Answer]:
+async def classify(
+    service: Service, texts: Sequence[str], seconds: float = 60, charge: Callable[[int], None] = lambda posts: None
+) -> list[Answer]:
     """As a route does."""
     with service.model() as model:
         async with asyncio.timeout(seconds):
-            answers, _ = await service.classify(model, texts, seconds)
+            answers, _ = await service.classify(model, texts, seconds, charge)
     return answers
 
 
@@ -63,6 +65,21 @@ def test_a_bundle_that_cannot_be_loaded_leaves_the_reason(bundle: Bundle, tmp_pa
     found, failure = with_service(torn, state)
     assert found is State.FAILED
     assert isinstance(failure, BundleError)
+
+
+def test_only_what_there_is_room_for_is_charged(gated: GatedBundle) -> None:
+    charged: list[int] = []
+
+    async def steps(service: Service) -> None:
+        waiting = asyncio.create_task(classify(service, ["late"] * 3, charge=charged.append))
+        await asyncio.sleep(0)  # lets it be admitted
+        with pytest.raises(Problem):
+            await classify(service, ["late"] * 4, charge=charged.append)
+        gated.gate.set()
+        await waiting
+
+    with_service(gated, steps, max_posts=5, max_queued_posts=5)
+    assert charged == [3]
 
 
 def test_a_full_queue_refuses_a_batch_whole_and_takes_it_later(gated: GatedBundle) -> None:

@@ -1,8 +1,10 @@
 import gzip
 import http.client
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -114,6 +116,33 @@ def test_a_stream_that_falls_silent_is_ended(serving: Serving) -> None:
         result, problem = answers
     assert result["status"] == "ok"
     assert problem["code"] == Code.CLIENT_TOO_SLOW
+
+
+def test_a_stream_that_drips_is_ended(serving: Serving) -> None:
+    ended = threading.Event()
+    with serving(client_seconds=0.5) as client, conversation(client) as (send, answers):
+
+        def drip() -> None:
+            with suppress(OSError):  # the service hangs up
+                while not ended.wait(0.05):
+                    send(b" ")
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        [problem] = answers
+        ended.set()
+        dripping.join()
+    assert problem["code"] == Code.CLIENT_TOO_SLOW
+
+
+def test_empty_lines_keep_a_stream_open(serving: Serving) -> None:
+    with serving(client_seconds=0.5) as client, conversation(client) as (send, answers):
+        began = time.monotonic()
+        while time.monotonic() - began < 1.5:
+            send(b"\n")
+            time.sleep(0.05)
+        send(b'{"text": "site is down"}\n')
+        assert next(answers)["status"] == "ok"
 
 
 def test_a_deadline_ends_a_stream(client: httpx.Client) -> None:
