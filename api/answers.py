@@ -104,6 +104,7 @@ def result(index: int, post_id: str | None, item: Answer, policy: Policy, option
                 "threshold": head.threshold,
                 "decision": "accept" if head.accepted else "review",
                 "alternatives": _runners_up(head, policy.heads[name].labels, options.top_k),
+                **({"label_set": list(head.label_set)} if head.label_set else {}),
             }
             for name, head in decision.heads.items()
             if options.heads is None or name in options.heads

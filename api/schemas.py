@@ -82,6 +82,11 @@ class HeadAnswer(BaseModel):
     threshold: float = Field(description="confidence from which the label is accepted without a person")
     decision: Literal["accept", "review"]
     alternatives: list[Alternative]
+    label_set: list[str] | None = Field(
+        None,
+        description="the labels among which the right one is with the chance that the policy states, likeliest first; "
+        "left out where it states none",
+    )
 
 
 class Route(BaseModel):

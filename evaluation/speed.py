@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from scipy.special import softmax
 
-from model.decision import calibrated
 from model.engine import Engine
 from model.session import open_session
 from model.tokenizer import Encoded
@@ -127,7 +126,7 @@ def largest_shift(engine: Engine, posts: Sequence[Encoded]) -> tuple[float, int]
     shift, other = 0.0, np.zeros(len(posts), bool)
     for head, logits in together.logits.items():
         single = np.concatenate([scores.logits[head] for scores in alone])
-        shift = max(shift, float(np.abs(_softmax(logits) - _softmax(single)).max(initial=0.0)))
+        shift = max(shift, float(np.abs(softmax(logits, axis=-1) - softmax(single, axis=-1)).max(initial=0.0)))
         other |= logits.argmax(axis=1) != single.argmax(axis=1)
     return shift, int(other.sum())
 
@@ -211,7 +210,3 @@ def _seconds(engine: Engine, posts: Sequence[Encoded]) -> float:
     start = time.perf_counter()
     engine.submit(posts).result()
     return time.perf_counter() - start
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    return calibrated(logits, temperature=1.0)

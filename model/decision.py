@@ -7,11 +7,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from model.novelty import energy
 from model.policy import HeadPolicy, Policy
 from model.scores import Scores
 
 Action = Literal["auto", "ignore", "review"]
 ACTIONS: tuple[Action, ...] = ("auto", "ignore", "review")
+OUT_OF_SCOPE = "out_of_scope"
+
+_EQUAL_COST = 1e-9  # relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +23,19 @@ class HeadDecision:
     """The answer to one question.
 
     Attributes:
-        label: the chosen one.
+        label: the chosen one: the most probable, or that of least expected cost where the policy knows costs.
         confidence: its calibrated probability; no decision ever alters it.
         threshold: from which it is accepted.
         probabilities: `(n_labels,)`, calibrated, in the order of the head's labels.
+        label_set: the labels among which the right one is with the policy's chance, likeliest first, and the chosen
+            one; empty where the policy states no chance.
     """
 
     label: str
     confidence: float
     threshold: float
     probabilities: NDArray[np.float64]
+    label_set: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -55,42 +62,93 @@ class Decision:
 def decide(scores: Scores, policy: Policy) -> list[Decision]:
     """Calibrate scores and decide, post by post.
 
-    A post is ignored when a label that nobody owns is accepted; it is automatic when the labels of all heads are
-    accepted; otherwise a person reviews it, for each head below its threshold one reason.
+    A post out of scope is for a person. Any other is ignored when a label that nobody owns is accepted; it is automatic
+    when the labels of all heads are accepted; otherwise a person reviews it, for each head below its threshold one
+    reason.
     """
     answers = {name: _answers(scores.logits[name], head) for name, head in policy.heads.items()}
-    return [_route({name: column[index] for name, column in answers.items()}, policy) for index in range(len(scores))]
+    novel = _novel(scores, policy)
+    return [
+        _route({name: column[index] for name, column in answers.items()}, policy, novel[index])
+        for index in range(len(scores))
+    ]
 
 
-def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
-    """Softmax of `logits / temperature` over the last axis, in float64."""
-    probabilities: NDArray[np.float64] = np.divide(logits, temperature, dtype=np.float64)
+def calibrated(logits: NDArray[np.float32], head: HeadPolicy) -> NDArray[np.float64]:
+    """Softmax of `(logits * scales + biases) / temperature` over the last axis, in float64."""
+    probabilities: NDArray[np.float64]
+    if head.scales or head.biases:
+        scaled = logits * np.array(head.scales or 1.0) + np.array(head.biases or 0.0)
+        probabilities = scaled / head.temperature
+    else:
+        probabilities = np.divide(logits, head.temperature, dtype=np.float64)
     probabilities -= probabilities.max(axis=-1, keepdims=True)
     np.exp(probabilities, out=probabilities)
     probabilities /= probabilities.sum(axis=-1, keepdims=True)
     return probabilities
 
 
+def chosen(probabilities: NDArray[np.float64], head: HeadPolicy) -> NDArray[np.intp]:
+    """`(n_posts,)`: the index of the label that the policy chooses.
+
+    Args:
+        probabilities: `(n_posts, n_labels)`, calibrated.
+    """
+    places: NDArray[np.intp]
+    if head.cost_matrix is None:
+        places = probabilities.argmax(axis=1)
+        return places
+    # Among labels that cost the same, the more probable one.
+    expected = probabilities @ head.cost_matrix
+    tied = expected <= expected.min(axis=1, keepdims=True) * (1 + _EQUAL_COST)
+    places = np.where(tied, probabilities, -1.0).argmax(axis=1)
+    return places
+
+
 def reasons_of(policy: Policy) -> tuple[str, ...]:
     """The closed list of reasons that `decide` can give under a policy."""
-    return tuple(_below_threshold(head) for head in policy.heads)
+    return (*((OUT_OF_SCOPE,) if policy.novelty else ()), *(_below_threshold(head) for head in policy.heads))
 
 
 def _answers(logits: NDArray[np.float32], head: HeadPolicy) -> Sequence[HeadDecision]:
-    probabilities = calibrated(logits, head.temperature)
+    probabilities = calibrated(logits, head)
+    places = chosen(probabilities, head).tolist()
+    sets = _label_sets(probabilities, places, head)
     return [
-        HeadDecision(head.labels[best], float(row[best]), head.thresholds[best], row)
-        for best, row in zip(probabilities.argmax(axis=1).tolist(), probabilities, strict=True)
+        HeadDecision(head.labels[best], float(row[best]), head.thresholds[best], row, label_set)
+        for best, row, label_set in zip(places, probabilities, sets, strict=True)
     ]
 
 
-def _route(heads: dict[str, HeadDecision], policy: Policy) -> Decision:
+def _label_sets(
+    probabilities: NDArray[np.float64], places: Sequence[int], head: HeadPolicy
+) -> Sequence[tuple[str, ...]]:
+    if head.label_sets is None:
+        return [()] * len(places)
+    least = head.label_sets.least_probability
+    by_probability = np.argsort(-probabilities, axis=1, kind="stable")
+    return [
+        tuple(head.labels[place] for place in order if place == best or row[place] >= least)
+        for best, row, order in zip(places, probabilities, by_probability, strict=True)
+    ]
+
+
+def _novel(scores: Scores, policy: Policy) -> Sequence[bool]:
+    if policy.novelty is None:
+        return [False] * len(scores)
+    novel: list[bool] = (energy(scores.logits[policy.novelty.head]) > policy.novelty.threshold).tolist()
+    return novel
+
+
+def _route(heads: dict[str, HeadDecision], policy: Policy, novel: bool) -> Decision:
+    owner = heads[policy.owner].label if policy.owner else None
+    below = tuple(_below_threshold(name) for name, head in heads.items() if not head.accepted)
+    if novel:
+        return Decision(heads, "review", owner, (OUT_OF_SCOPE, *below))
     for name, unowned in policy.unowned.items():
         if heads[name].accepted and heads[name].label in unowned:
             return Decision(heads, "ignore", None, ())
-    owner = heads[policy.owner].label if policy.owner else None
-    reasons = tuple(_below_threshold(name) for name, head in heads.items() if not head.accepted)
-    return Decision(heads, "review" if reasons else "auto", owner, reasons)
+    return Decision(heads, "review" if below else "auto", owner, below)
 
 
 def _below_threshold(head: str) -> str:

@@ -6,15 +6,53 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from data.errors import PolicyError
 from data.files import write_whole
 from data.taxonomy import Taxonomy
 
+FORMAT = 2
+"""Of policy.json. The first knew no costs, sets of labels, scales or novelty; it is still read."""
+
 DEFAULT_THRESHOLD = 0.5
 UNOWNED_THRESHOLD = 0.8
 """Of labels that nobody owns: a post wrongly ignored is lost, a post wrongly reviewed costs a minute."""
+
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class LabelSets(BaseModel):
+    """Sets of labels for whoever reviews a post (split conformal prediction).
+
+    Attributes:
+        coverage: the chance with which the right label is among them.
+        least_probability: calibrated probability from which a label is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    coverage: float = Field(gt=0, lt=1)
+    least_probability: _Share
+
+
+class Novelty(BaseModel):
+    """What counts as out of scope: a post unlike those that the labels were made for (`model.novelty`).
+
+    Attributes:
+        head: whose logits tell.
+        threshold: novelty above which a post is out of scope.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head: str
+    threshold: _Finite
 
 
 class HeadPolicy(BaseModel):
@@ -23,26 +61,46 @@ class HeadPolicy(BaseModel):
     Attributes:
         labels: in the order of the head's logits.
         temperature: divides the logits before the softmax.
+        scales, biases: by label; the logits are multiplied by the ones and the others are added, before the
+            temperature divides them (vector scaling). Empty where one temperature for all is as good.
         threshold: calibrated probability from which a label is accepted without a person.
         label_thresholds: the same by label, where one differs.
+        costs: `costs[gold][said]`, of taking a post of one label for one of another; where they are given, the label
+            of least expected cost is chosen, not the most probable one.
+        label_sets: which labels a reviewer is shown.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     labels: tuple[str, ...]
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    scales: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
+    biases: tuple[_Finite, ...] = ()
     threshold: float = Field(default=DEFAULT_THRESHOLD, ge=0, le=1)
-    label_thresholds: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    label_thresholds: Mapping[str, _Share] = {}
+    costs: tuple[tuple[_Cost, ...], ...] = ()
+    label_sets: LabelSets | None = None
 
     @model_validator(mode="after")
     def _labels_exist(self) -> "HeadPolicy":
         unknown = sorted(set(self.label_thresholds) - set(self.labels))
         if unknown:
             raise ValueError(f"label_thresholds names labels that the head does not have: {unknown}")
+        given = {"scales": self.scales, "biases": self.biases, "costs": self.costs}
+        rows = {name: row for name, row in given.items() if row}
+        rows |= {f"costs.{place}": row for place, row in enumerate(self.costs)}
+        for name, row in rows.items():
+            if len(row) != len(self.labels):
+                raise ValueError(f"{name}: expected one entry for each of the {len(self.labels)} labels")
         return self
 
     def threshold_of(self, label: str) -> float:
         return self.label_thresholds.get(label, self.threshold)
+
+    @cached_property
+    def cost_matrix(self) -> NDArray[np.float64] | None:
+        """`costs` as an array."""
+        return np.array(self.costs) if self.costs else None
 
     @cached_property
     def thresholds(self) -> tuple[float, ...]:
@@ -58,19 +116,23 @@ class Policy(BaseModel):
         taxonomy_sha256: of the taxonomy whose labels it names.
         owner: the head that names who must act, if the taxonomy has one.
         unowned: labels by head that nobody owns.
+        novelty: what is out of scope; `None` where nothing is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    format: int = Field(default=1, ge=1, le=1)
+    format: int = Field(default=FORMAT, ge=1, le=FORMAT)
     model_sha256: str
     taxonomy_sha256: str
     heads: Mapping[str, HeadPolicy]
     owner: str | None = None
     unowned: Mapping[str, tuple[str, ...]] = {}
+    novelty: Novelty | None = None
 
     @model_validator(mode="after")
     def _heads_exist(self) -> "Policy":
+        if self.novelty is not None and self.novelty.head not in self.heads:
+            raise ValueError(f"novelty names the head {self.novelty.head!r}; there is none")
         if self.owner is not None and self.owner not in self.heads:
             raise ValueError(f"owner names the head {self.owner!r}; there is none")
         for name, labels in self.unowned.items():

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import softmax
 
-from model.decision import ACTIONS, Decision, calibrated, decide, reasons_of
-from model.policy import HeadPolicy, Policy
+from model.decision import ACTIONS, OUT_OF_SCOPE, Decision, calibrated, decide, reasons_of
+from model.policy import HeadPolicy, LabelSets, Novelty, Policy
 from model.scores import Scores
 
 POLICY = Policy(
@@ -123,7 +123,7 @@ def test_the_temperature_divides_the_logits_before_the_softmax() -> None:
 @settings(deadline=None, max_examples=100)
 @given(logits=logits(5), temperature=st.floats(0.05, 20))
 def test_calibration_is_the_softmax_and_moves_no_label(logits: Any, temperature: float) -> None:
-    probabilities = calibrated(logits, temperature)
+    probabilities = calibrated(logits, HeadPolicy(labels=tuple("abcde"), temperature=temperature))
     np.testing.assert_allclose(probabilities, softmax(logits.astype(np.float64) / temperature, axis=1), rtol=1e-9)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
     rows = np.arange(len(logits))
@@ -133,7 +133,8 @@ def test_calibration_is_the_softmax_and_moves_no_label(logits: Any, temperature:
 
 
 def test_huge_logits_do_not_overflow() -> None:
-    np.testing.assert_array_equal(calibrated(np.array([[3e38, -3e38]], np.float32), 0.05), [[1.0, 0.0]])
+    sharp = HeadPolicy(labels=("a", "b"), temperature=0.05)
+    np.testing.assert_array_equal(calibrated(np.array([[3e38, -3e38]], np.float32), sharp), [[1.0, 0.0]])
 
 
 @settings(deadline=None, max_examples=100)
@@ -198,3 +199,70 @@ def test_scores_that_are_not_numbers_are_never_accepted() -> None:
     scores.logits["urgency"][:] = np.nan
     [decision] = decide(scores, POLICY)
     assert (decision.action, decision.reasons) == ("review", ("urgency_below_threshold",))
+
+
+def test_scales_and_biases_come_before_the_temperature() -> None:
+    head = HeadPolicy(labels=("a", "b"), temperature=2.0, scales=(1.0, 3.0), biases=(0.5, -1.0))
+    found = calibrated(np.array([[2.0, 1.0]], np.float32), head)
+    np.testing.assert_allclose(found, [softmax([2.5 / 2, 2.0 / 2])], rtol=1e-12)
+
+
+def with_head(head: HeadPolicy, probabilities: list[float]) -> Any:
+    """The answer of a policy of one head."""
+    policy = Policy(model_sha256="m", taxonomy_sha256="t", heads={"urgency": head})
+    scores = Scores({"urgency": np.log(np.array([probabilities], np.float32))}, np.zeros((1, 4), np.float32))
+    [decision] = decide(scores, policy)
+    return decision.heads["urgency"]
+
+
+LEVELS = ("low", "normal", "high", "critical")
+DEAR = ((0.0, 1.0, 1.0, 1.0), (1.0, 0.0, 1.0, 1.0), (3.0, 2.0, 0.0, 1.0), (50.0, 50.0, 10.0, 0.0))
+
+
+def test_where_costs_are_known_the_label_of_least_expected_cost_is_chosen() -> None:
+    probabilities = [0.1, 0.6, 0.2, 0.1]
+    plain = with_head(HeadPolicy(labels=LEVELS), probabilities)
+    careful = with_head(HeadPolicy(labels=LEVELS, costs=DEAR), probabilities)
+    # By hand: critical 0.1 + 0.6 + 0.2 = 0.9; high 0.1 + 0.6 + 1.0 = 1.7; normal 0.1 + 0.4 + 5 = 5.5; low 6.2.
+    assert (plain.label, careful.label) == ("normal", "critical")
+    assert careful.confidence == pytest.approx(0.1), "the probability of what was chosen, unaltered"
+    assert not careful.accepted
+
+
+def test_labels_that_cost_the_same_are_told_apart_by_their_probability() -> None:
+    even = ((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0))
+    assert with_head(HeadPolicy(labels=("a", "b", "c"), costs=even), [0.2, 0.5, 0.3]).label == "b"
+    free = ((0.0,) * 3,) * 3
+    assert with_head(HeadPolicy(labels=("a", "b", "c"), costs=free), [0.2, 0.3, 0.5]).label == "c"
+
+
+def test_the_set_of_labels_is_what_is_likely_enough_and_what_was_chosen() -> None:
+    sets = LabelSets(coverage=0.9, least_probability=0.2)
+    assert with_head(HeadPolicy(labels=LEVELS, label_sets=sets), [0.1, 0.45, 0.25, 0.2]).label_set == (
+        "normal",
+        "high",
+        "critical",
+    )
+    rare = LabelSets(coverage=0.5, least_probability=0.99)
+    assert with_head(HeadPolicy(labels=LEVELS, label_sets=rare), [0.1, 0.4, 0.3, 0.2]).label_set == ("normal",)
+    dear = HeadPolicy(labels=LEVELS, costs=DEAR, label_sets=sets)
+    assert with_head(dear, [0.1, 0.55, 0.25, 0.1]).label_set == ("normal", "high", "critical")
+    assert with_head(HeadPolicy(labels=LEVELS), [0.1, 0.6, 0.2, 0.1]).label_set == ()
+
+
+def test_a_post_out_of_scope_is_for_a_person_whatever_its_labels() -> None:
+    policy = POLICY.model_copy(update={"novelty": Novelty(head="intent", threshold=-1.0)})
+    strange = [[0.1, 0.1, 2.5], [4.0, 0.0, 0.0], [0.2, 0.1, 0.0]]  # energies by hand: -2.66, -4.04, -1.20
+    stranger = [[-1.0, -2.0, 2.2], [-3.0, 0.0, -2.0]]  # -2.25, -0.18
+    sure = {"urgency": [[0, 9, 0]] * 5, "department": [[9, 0]] * 5}
+    logits = {"intent": strange + stranger, **sure}
+    scores = Scores({name: np.array(rows, np.float32) for name, rows in logits.items()}, np.zeros((5, 4), np.float32))
+    found = [(decision.action, decision.reasons) for decision in decide(scores, policy)]
+    assert found == [
+        ("ignore", ()),
+        ("auto", ()),
+        ("review", ("intent_below_threshold",)),
+        ("ignore", ()),
+        ("review", (OUT_OF_SCOPE, "intent_below_threshold")),
+    ]
+    assert reasons_of(policy) == (OUT_OF_SCOPE, *reasons_of(POLICY))

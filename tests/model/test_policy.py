@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from data.errors import PolicyError
 from data.taxonomy import Taxonomy
@@ -92,7 +93,7 @@ def test_another_taxonomy_is_refused(policy: Policy, taxonomy: Taxonomy, changes
 @pytest.mark.parametrize(
     ("where", "value"),
     [
-        ("format", 2),
+        ("format", 3),
         ("model_sha256", None),
         ("taxonomy_sha256", 7),
         ("heads", []),
@@ -127,9 +128,43 @@ def test_a_wrong_field_is_named_with_its_path(tuned: Policy, tmp_path: Path, whe
     assert f"{where}: " in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("head", "fault"),
+    [
+        ({"costs": [[0, 1]]}, "costs: expected one entry for each of the 2 labels"),
+        ({"costs": [[0, 1], [0]]}, r"costs\.1: .*2 labels"),
+        ({"costs": [[0, 1], []]}, r"costs\.1: .*2 labels"),
+        ({"costs": [[0, -1], [0, 1]]}, "greater than or equal to 0"),
+        ({"scales": [1]}, "scales: expected one entry for each of the 2 labels"),
+        ({"scales": [1, 0]}, "greater than 0"),
+        ({"biases": [1, 2, 3]}, "biases: expected one entry for each of the 2 labels"),
+        ({"biases": [1, float("nan")]}, "finite"),
+        ({"label_sets": {"coverage": 1, "least_probability": 0.1}}, "less than 1"),
+    ],
+)
+def test_a_head_that_does_not_fit_itself_is_refused(head: dict[str, object], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        HeadPolicy.model_validate({"labels": ("kind", "rude"), **head})
+
+
+@pytest.mark.parametrize("novelty", [{"head": "mood", "threshold": 0}, {"head": "tone", "threshold": float("inf")}])
+def test_novelty_is_a_number_of_a_head(novelty: dict[str, object]) -> None:
+    heads = {"tone": {"labels": ("kind", "rude")}}
+    with pytest.raises(ValidationError, match="novelty"):
+        Policy.model_validate({"model_sha256": "m", "taxonomy_sha256": "t", "heads": heads, "novelty": novelty})
+
+
+def test_a_policy_of_the_first_format_is_read(tuned: Policy, tmp_path: Path) -> None:
+    later = {"scales", "biases", "costs", "label_sets"}
+    plain = tuned.model_dump(mode="json", exclude={"novelty": True, "heads": {"__all__": later}}) | {"format": 1}
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(plain))
+    assert Policy.read(path).heads == tuned.heads
+
+
 def test_all_wrong_fields_are_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
-    path.write_text('{"format": 2, "heads": {"intent": {"threshold": 3}}, "taxonomy_sha256": "b"}')
+    path.write_text('{"format": 3, "heads": {"intent": {"threshold": 3}}, "taxonomy_sha256": "b"}')
     with pytest.raises(PolicyError) as caught:
         Policy.read(path)
     for field in ("format", "model_sha256", "heads.intent.labels", "heads.intent.threshold"):

@@ -1,0 +1,95 @@
+"""Scores of posts on disk, made once for each model and file. Holds hashes and numbers, never a text."""
+
+import os
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from data.files import whole_file
+from model.bundle import MODEL, TOKENIZER, Bundle
+from model.engine import Engine
+from model.scores import EMBEDDING, Scores
+
+_PART_POSTS = 2_048
+"""What is kept at a time: an interrupted run goes on from there, and a file that grew is not scored anew."""
+
+_SUFFIX = ".npz"
+
+
+class ScoreStore:
+    """Parts of files and their scores, by a hash of the model, its tokenizer and the texts. The oldest give way."""
+
+    def __init__(self, folder: Path, most_bytes: int = 2 * 1024**3) -> None:
+        """
+        Args:
+            most_bytes: that it keeps on disk.
+        """
+        self._folder = folder
+        self._most_bytes = most_bytes
+
+    def score(
+        self, bundle: Bundle, texts: Sequence[str], advance: Callable[[int], None] = lambda posts: None
+    ) -> Scores:
+        """The scores of texts, in order; those that are not known are made and kept.
+
+        Args:
+            advance: told of posts whose scores are there.
+        """
+        engine: Engine | None = None
+        parts = []
+        try:
+            for first in range(0, len(texts), _PART_POSTS):
+                part = texts[first : first + _PART_POSTS]
+                path = self._folder / f"{_key(bundle, part)}{_SUFFIX}"
+                found = _read(path)
+                if found is None:
+                    engine = engine or bundle.engine()
+                    found = engine.score(part)
+                    _write(path, found)
+                parts.append(found)
+                advance(len(part))
+        finally:
+            if engine:
+                engine.close()
+                self._prune()
+        heads = [head.name for head in bundle.taxonomy]
+        return Scores(
+            {name: np.concatenate([part.logits[name] for part in parts]) for name in heads},
+            np.concatenate([part.embedding for part in parts]),
+        )
+
+    def _prune(self) -> None:
+        files = sorted(self._folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+        kept = 0
+        for path in files:
+            kept += path.stat().st_size
+            if kept > self._most_bytes:
+                path.unlink(missing_ok=True)
+
+
+def _key(bundle: Bundle, texts: Sequence[str]) -> str:
+    manifest = bundle.manifest
+    digest = sha256(f"{manifest.files[MODEL]} {manifest.files[TOKENIZER]} {manifest.max_tokens}".encode())
+    for text in texts:
+        encoded = text.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Scores | None:
+    """`None` where they are not there, or torn."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            logits = {name: arrays[name] for name in arrays.files}
+        os.utime(path)
+        return Scores(logits, logits.pop(EMBEDDING))
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None
+
+
+def _write(path: Path, scores: Scores) -> None:
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **scores.logits, **{EMBEDDING: scores.embedding})
