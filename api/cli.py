@@ -6,7 +6,21 @@ from typing import NoReturn
 
 import typer
 
-from api.commands import bench, classify, config, data, evaluate, export, keys, models, serve, train
+from api.commands import (
+    bench,
+    classify,
+    compare,
+    config,
+    data,
+    drift,
+    evaluate,
+    export,
+    keys,
+    models,
+    serve,
+    train,
+    tune,
+)
 from api.commands.shared import stderr
 from data.errors import TriageError
 
@@ -21,6 +35,9 @@ app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
+app.command("tune")(tune.tune)
+app.command("compare")(compare.compare)
+app.command("drift")(drift.drift)
 app.command("classify")(classify.classify)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)

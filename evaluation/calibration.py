@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
+from sklearn.metrics import log_loss
 
 from data.errors import DataError
 
@@ -35,11 +36,30 @@ def fit_temperature(
     smoothed = np.full_like(scores, doubt / (n_labels - 1))
     smoothed[np.arange(n_examples), targets] = 1 - doubt
 
-    def log_loss(log_temperature: float) -> float:
+    def smoothed_loss(log_temperature: float) -> float:
         losses = -(smoothed * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1)
         return float(np.average(losses, weights=weights))
 
-    return float(np.exp(minimize_scalar(log_loss, bounds=_BOUNDS, method="bounded").x))
+    return float(np.exp(minimize_scalar(smoothed_loss, bounds=_BOUNDS, method="bounded").x))
+
+
+def confidence_figures(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> dict[str, float]:
+    """How much probabilities can be believed, JSON-ready.
+
+    Args:
+        probabilities: `(n_examples, n_labels)`.
+        targets: `(n_examples,)`, all known; at least one.
+
+    Returns:
+        `ece`: `expected_calibration_error`; `brier`: squared error summed over all labels, 0 to 2 (Brier 1950);
+        `log_loss`: in nats.
+    """
+    labels = np.arange(probabilities.shape[1])
+    return {
+        "ece": expected_calibration_error(probabilities, targets),
+        "brier": float(((probabilities - (targets[:, None] == labels)) ** 2).sum(axis=1).mean()),
+        "log_loss": float(log_loss(targets, probabilities, labels=labels)),
+    }
 
 
 def expected_calibration_error(

@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from data.files import whole_file
+
+_NOW = "#2a6f97"
+_ALARM = "#c1121f"
 
 
 def draw_speed(benchmark: dict[str, Any], path: Path) -> None:
@@ -33,3 +38,55 @@ def draw_speed(benchmark: dict[str, Any], path: Path) -> None:
         axes.legend(frameon=False)
         with whole_file(path) as temporary:
             figure.savefig(temporary, format=path.suffix.lstrip(".") or "svg")
+
+
+def draw_drift(drift: dict[str, Any], path: Path) -> None:
+    """Draw the effects with their intervals and the sizes that matter, and the shares of labels before and now.
+
+    Args:
+        drift: as `triage drift --json` prints it.
+        path: its suffix says the form: `.svg`, `.png`, `.pdf`.
+    """
+    heads = drift["heads"]
+    labels = [len(head["labels"]["shares"]) for head in heads.values()]
+    with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9}):
+        figure = Figure(figsize=(8, 3 + 0.32 * sum(labels) + 0.5 * len(heads)), layout="constrained")
+        figure.suptitle(f"{drift['bundle']['reference']}: {drift['verdict']}", wrap=True)
+        rows = figure.subplots(1 + len(heads), gridspec_kw={"height_ratios": [3 * len(heads) + 3, *labels]})
+        _draw_effects(rows[0], drift)
+        for axes, (name, head) in zip(rows[1:], heads.items(), strict=True):
+            _draw_shares(axes, name, head["labels"]["shares"])
+        rows[1].legend(frameon=False)
+        with whole_file(path) as temporary:
+            figure.savefig(temporary, format=path.suffix.lstrip(".") or "svg", dpi=150)
+
+
+def _draw_effects(axes: Axes, drift: dict[str, Any]) -> None:
+    """All distances on one scale; the area under the curve by what it is above one half."""
+    auc = drift["inputs"]["auc"]
+    effects = {
+        "posts: AUC less 0.5": {**auc, **{key: auc[key] - 0.5 for key in ("size", "low", "high", "practical")}},
+        "posts: length": drift["inputs"]["tokens"]["distance"],
+    }
+    for name, head in drift["heads"].items():
+        effects[f"{name}: mix of labels"] = head["labels"]["distance"]
+        effects[f"{name}: confidence"] = head["confidence"]["distance"]
+        effects[f"{name}: entropy"] = head["entropy"]["distance"]
+    for place, effect in enumerate(effects.values()):
+        axes.plot([max(0, effect["low"]), max(0, effect["high"])], [place, place], color=_NOW, linewidth=2)
+        axes.plot(max(0, effect["size"]), place, "o", color=_ALARM if effect["alarm"] else _NOW)
+    axes.axvline(effects["posts: length"]["practical"], color="grey", linewidth=0.8, linestyle="--")
+    axes.set_yticks(range(len(effects)), list(effects))
+    axes.invert_yaxis()
+    axes.set(xlabel="distance with its 95 % interval; dashed: what matters; red: alarm", xlim=(0, None))
+
+
+def _draw_shares(axes: Axes, name: str, shares: dict[str, dict[str, float]]) -> None:
+    for place, row in enumerate(shares.values()):
+        axes.plot([row["reference"], row["recent"]], [place, place], color="lightgrey", zorder=0)
+    for key, colour, marker in (("reference", "grey", "o"), ("recent", _NOW, "o"), ("estimated", _NOW, "|")):
+        found = [row[key] for row in shares.values()]
+        axes.scatter(found, range(len(found)), c=colour, marker=marker, s=25, label=key)
+    axes.set_yticks(range(len(shares)), list(shares))
+    axes.set(title=name, xlim=(0, None), ylim=(len(shares) - 0.5, -0.5))
+    axes.xaxis.set_major_formatter(PercentFormatter(1))

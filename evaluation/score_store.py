@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import onnxruntime
 
 from data.files import whole_file
+from data.normalise import normalise
 from model.bundle import MODEL, TOKENIZER, Bundle
 from model.engine import Engine
 from model.scores import EMBEDDING, Scores
@@ -20,7 +23,10 @@ _SUFFIX = ".npz"
 
 
 class ScoreStore:
-    """Parts of files and their scores, by a hash of the model, its tokenizer and the texts. The oldest give way."""
+    """Parts of files and their scores, by a hash of the model, its tokenizer and the texts. The oldest give way.
+
+    It saves time and nothing else: where it cannot be read or written, posts are scored again.
+    """
 
     def __init__(self, folder: Path, most_bytes: int = 2 * 1024**3) -> None:
         """
@@ -36,21 +42,22 @@ class ScoreStore:
         """The scores of texts, in order; those that are not known are made and kept.
 
         Args:
-            advance: told of posts whose scores are there.
+            advance: told of posts whose scores are there, on any thread.
         """
         engine: Engine | None = None
         parts = []
         try:
-            for first in range(0, len(texts), _PART_POSTS):
+            for first in range(0, max(len(texts), 1), _PART_POSTS):
                 part = texts[first : first + _PART_POSTS]
                 path = self._folder / f"{_key(bundle, part)}{_SUFFIX}"
                 found = _read(path)
                 if found is None:
-                    engine = engine or bundle.engine()
+                    engine = engine or bundle.engine(report=lambda run: advance(run.posts))
                     found = engine.score(part)
                     _write(path, found)
+                else:
+                    advance(len(part))
                 parts.append(found)
-                advance(len(part))
         finally:
             if engine:
                 engine.close()
@@ -62,19 +69,26 @@ class ScoreStore:
         )
 
     def _prune(self) -> None:
-        files = sorted(self._folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+        found = []
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            with suppress(OSError):  # another process has removed it
+                found.append((path.stat().st_mtime_ns, path.stat().st_size, path))
         kept = 0
-        for path in files:
-            kept += path.stat().st_size
+        for _, size, path in sorted(found, reverse=True):
+            kept += size
             if kept > self._most_bytes:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
 
 
 def _key(bundle: Bundle, texts: Sequence[str]) -> str:
+    """Of all that scores depend on: what the network reads of the posts, the network, and what runs it."""
     manifest = bundle.manifest
-    digest = sha256(f"{manifest.files[MODEL]} {manifest.files[TOKENIZER]} {manifest.max_tokens}".encode())
+    digest = sha256(
+        f"{manifest.files[MODEL]} {manifest.files[TOKENIZER]} {manifest.max_tokens} {onnxruntime.__version__}".encode()
+    )
     for text in texts:
-        encoded = text.encode("utf-8", "surrogatepass")
+        encoded = normalise(text).encode()
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
     return digest.hexdigest()
 
@@ -82,14 +96,16 @@ def _key(bundle: Bundle, texts: Sequence[str]) -> str:
 def _read(path: Path) -> Scores | None:
     """`None` where they are not there, or torn."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             logits = {name: arrays[name] for name in arrays.files}
-        os.utime(path)
-        return Scores(logits, logits.pop(EMBEDDING))
-    except (OSError, ValueError, KeyError, BadZipFile):
+        scores = Scores(logits, logits.pop(EMBEDDING))
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return None
+    with suppress(OSError):  # somebody else's folder: then it only looks older than it is
+        os.utime(path)
+    return scores
 
 
 def _write(path: Path, scores: Scores) -> None:
-    with whole_file(path) as temporary, temporary.open("wb") as file:
+    with suppress(OSError), whole_file(path) as temporary, temporary.open("wb") as file:  # read-only, or a full disk
         np.savez(file, allow_pickle=False, **scores.logits, **{EMBEDDING: scores.embedding})

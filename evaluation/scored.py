@@ -66,7 +66,16 @@ def answers_of(posts: ScoredPosts, head: Head, policy: HeadPolicy) -> HeadAnswer
     targets = targets_of(posts.examples, head)
     rows = np.flatnonzero(targets != UNLABELLED)
     probabilities = calibrated(posts.scores.logits[head.name][rows], policy)
-    said = chosen(probabilities, policy)
-    confidence = probabilities[np.arange(len(rows)), said]
+    said, confidence = said_of(probabilities, policy)
     accepted = confidence >= np.array(policy.thresholds)[said]
     return HeadAnswers(head, rows, targets[rows], said, probabilities, confidence, accepted)
+
+
+def said_of(probabilities: NDArray[np.float64], policy: HeadPolicy) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """`(n_posts,)` each: the index of the label that the policy chooses, and its probability.
+
+    Args:
+        probabilities: `(n_posts, n_labels)`, calibrated.
+    """
+    said = chosen(probabilities, policy)
+    return said, probabilities[np.arange(len(probabilities)), said]

@@ -17,6 +17,7 @@ from data.files import file_sha256, write_whole
 from data.taxonomy import Taxonomy
 from model.engine import Engine, RunReport
 from model.policy import Policy
+from model.reference import ReferencePosts
 from model.tokenizer import PostTokenizer
 
 # The layout on disk, in this one place.
@@ -29,6 +30,8 @@ METRICS = "metrics.json"
 CARD = "card.md"
 TRAINING_ROWS = "training_rows.txt"
 """Hashes of the rows that taught the weights, a line each: no text, but enough to recognise a row that comes again."""
+REFERENCE = "reference.npz"
+"""What the calibration posts looked like to this very graph, in numbers. Older bundles have none."""
 WEIGHTS = "weights"
 
 SERVED = (MODEL, TOKENIZER, TAXONOMY, POLICY)
@@ -145,6 +148,17 @@ class Bundle:
         """
         metrics: dict[str, Any] = json.loads(self._read(METRICS))
         return metrics
+
+    def reference(self) -> ReferencePosts | None:
+        """Some of the posts that the model was calibrated on, as it sees them; `None` in a bundle without them.
+
+        Raises:
+            BundleError: the file is torn or altered.
+        """
+        if REFERENCE not in self.manifest.files:
+            return None
+        _verify(self.path, REFERENCE, self.manifest)
+        return ReferencePosts.read(self.path / REFERENCE)
 
     def _read(self, name: str) -> str:
         _verify(self.path, name, self.manifest)

@@ -1,10 +1,10 @@
 """What turns scores into decisions: calibration, thresholds, routing. Tied to one model and one taxonomy."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,19 @@ class HeadPolicy(BaseModel):
 
     def threshold_of(self, label: str) -> float:
         return self.label_thresholds.get(label, self.threshold)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "HeadPolicy":
+        """As pydantic's, which would take along what was computed from the fields before."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("cost_matrix", "thresholds"):
+            copied.__dict__.pop(name, None)
+        return copied
+
+    def with_thresholds(self, thresholds: Sequence[float]) -> "HeadPolicy":
+        """The same with a threshold for each label; the most frequent one stands for all, the others by name."""
+        common = max(set(thresholds), key=lambda value: (thresholds.count(value), -value))
+        of_label = {label: value for label, value in zip(self.labels, thresholds, strict=True) if value != common}
+        return self.model_copy(update={"threshold": common, "label_thresholds": of_label})
 
     @cached_property
     def cost_matrix(self) -> NDArray[np.float64] | None:

@@ -1,16 +1,19 @@
 """The bundles of one folder, `NAME/VERSION`, and the one that is promoted."""
 
 import fcntl
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from data.errors import RegistryError
+from data.errors import BundleError, RegistryError
 from data.files import publish_folder, whole_folder, write_whole
-from model.bundle import MANIFEST, Bundle
+from model.bundle import CARD, MANIFEST, METRICS, MODEL, POLICY, Bundle, inherit, seal
+from model.policy import HeadPolicy, Policy
 
 POINTER = "promoted.json"
 
@@ -99,6 +102,44 @@ class Registry:
                 self._write(_Pointer(current=f"{name}@{version}"))
         return target
 
+    def publish_policy(self, bundle: Bundle, policy: Policy, tuning: Mapping[str, Any]) -> Path:
+        """Write the next version of a bundle's name: the same model under another policy.
+
+        Args:
+            tuning: how the policy came about, for the manifest.
+
+        Raises:
+            PolicyError: the policy belongs to another model or taxonomy.
+            BundleError: a file of the bundle is torn or altered.
+        """
+        parent = bundle.manifest
+        policy.check(parent.files[MODEL], bundle.taxonomy)
+
+        def fill(folder: Path, version: int) -> None:
+            kept = {name.partition("/")[0] for name in parent.files} - {POLICY, METRICS, CARD}
+            inherit(bundle, folder, tuple(sorted(kept)))
+            policy.write(folder / POLICY)
+            if METRICS in parent.files:
+                write_whole(folder / METRICS, json.dumps(_still_true(bundle, policy), indent=2) + "\n")
+            if CARD in parent.files:
+                about = f"This is {parent.reference} with a policy of its own; its manifest tells how that was tuned."
+                write_whole(folder / CARD, f"{bundle.card().rstrip()}\n\n## Policy\n\n{about}\n")
+            sealed = seal(
+                folder,
+                name=parent.name,
+                version=version,
+                parent=parent.reference,
+                precision=parent.precision,
+                max_tokens=parent.max_tokens,
+                provenance={**parent.provenance, "tuned": dict(tuning)},
+            )
+            # What is torn there must not get a checksum of its own here.
+            for name, sha256 in parent.files.items():
+                if name.partition("/")[0] in kept and sealed.files.get(name) != sha256:
+                    raise BundleError(f"{bundle.path / name}: torn or altered; copy the bundle again")
+
+        return self.publish(parent.name, fill)
+
     def promoted(self) -> str | None:
         """The promoted bundle as `NAME@VERSION`, or `None`."""
         pointer = self._read()
@@ -171,3 +212,18 @@ class Registry:
         with (self.root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _still_true(bundle: Bundle, policy: Policy) -> dict[str, Any]:
+    """The figures of a bundle that hold under another policy too: of most probable labels, if calibrated as before."""
+    figures = bundle.metrics()
+
+    def calibration(head: HeadPolicy) -> tuple[object, ...]:
+        return head.temperature, head.scales, head.biases
+
+    heads = {
+        name: head
+        for name, head in figures.get("heads", {}).items()
+        if calibration(policy.heads[name]) == calibration(bundle.policy.heads[name])
+    }
+    return {"n": figures["n"], "heads": heads}

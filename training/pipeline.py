@@ -203,6 +203,7 @@ def _publish(
         lay(folder)
         shutil.copyfile(graph.path, folder / layout.MODEL)
         graph.policy.write(folder / layout.POLICY)
+        graph.calibrated_on.write(folder / layout.REFERENCE)
         write_whole(folder / layout.METRICS, json.dumps(graph.figures, indent=2) + "\n")
         write_whole(folder / layout.CARD, card(f"{name}@{number}", graph.figures, provenance))
         seal(

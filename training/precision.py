@@ -17,6 +17,7 @@ from data.posts import Example
 from data.taxonomy import Taxonomy
 from evaluation.calibration import fit_temperature
 from evaluation.metrics import evaluate
+from evaluation.scored import ScoredPosts
 from evaluation.targets import targets_of
 from evaluation.weighting import Shares, weights_for
 from model.bundle import Precision
@@ -26,6 +27,7 @@ from model.export import export_onnx
 from model.network import TriageNetwork
 from model.policy import Policy
 from model.quantize import quantize
+from model.reference import ReferencePosts, scored
 from model.scores import UNLABELLED, Scores
 from model.tokenizer import Encoded, PostTokenizer
 from training.gate import Judged, compare
@@ -60,6 +62,7 @@ class ServedGraph:
 
     Attributes:
         policy: fitted on the scores of this very graph.
+        calibrated_on: some of the posts that it was fitted on, as this graph sees them.
         figures: of the test part, under the policy.
         provenance: what was written, from which sample, and how it passed the gate, or why it did not.
     """
@@ -67,6 +70,7 @@ class ServedGraph:
     path: Path
     precision: Precision
     policy: Policy
+    calibrated_on: ReferencePosts
     figures: dict[str, Any]
     provenance: dict[str, Any]
 
@@ -91,26 +95,26 @@ def serve_at(
     """
     float32 = folder / "float32.onnx"
     exported = export_onnx(network, float32)
-    reference = _judge(float32, tokenizer, taxonomy, judges)
+    reference, seen = _judge(float32, tokenizer, taxonomy, judges)
     traced = compare(_judge_network(network, tokenizer, taxonomy, judges, reference.policy), reference)
     if faults := traced.faults():
         raise ExportError(f"the exported graph decides otherwise than the network: {'; '.join(faults)}")
     provenance: dict[str, Any] = {"float32": asdict(exported), "float32_against_network": asdict(traced)}
     if precision is Precision.FP32:
-        return ServedGraph(float32, precision, reference.policy, reference.figures, provenance)
+        return ServedGraph(float32, precision, reference.policy, seen, reference.figures, provenance)
     int8 = folder / "int8.onnx"
     try:
         provenance["int8"] = asdict(quantize(float32, int8, tokenizer.encode(_draw(sample))))
-        candidate = _judge(int8, tokenizer, taxonomy, judges)
+        candidate, seen_by_int8 = _judge(int8, tokenizer, taxonomy, judges)
         comparison = compare(reference, candidate)
         provenance["int8_against_float32"] = asdict(comparison)
         faults = comparison.faults()
     except (ExportError, BundleError) as error:  # it cannot be quantised, or onnxruntime cannot load what came of it
         faults = [str(error)]
     if not faults:
-        return ServedGraph(int8, precision, candidate.policy, candidate.figures, provenance)
+        return ServedGraph(int8, precision, candidate.policy, seen_by_int8, candidate.figures, provenance)
     return ServedGraph(
-        float32, Precision.FP32, reference.policy, reference.figures, provenance | {"fp32_because": faults}
+        float32, Precision.FP32, reference.policy, seen, reference.figures, provenance | {"fp32_because": faults}
     )
 
 
@@ -164,14 +168,14 @@ def _runs(posts: Sequence[Encoded]) -> list[list[int]]:
     return runs
 
 
-def _judge(model: Path, tokenizer: PostTokenizer, taxonomy: Taxonomy, judges: Judges) -> Judged:
+def _judge(model: Path, tokenizer: PostTokenizer, taxonomy: Taxonomy, judges: Judges) -> tuple[Judged, ReferencePosts]:
     """Fit a policy on one part and score it on the other, both with the very graph that will be served."""
     engine = Engine(model, tokenizer, [head.name for head in taxonomy])
     try:
-        scores = engine.score(posts_of(judges.calibration))
+        seen = scored(engine, posts_of(judges.calibration))
         weights = judges.weights(judges.calibration)
-        policy = fit_policy(scores, judges.calibration, taxonomy, file_sha256(model), weights)
-        return _judged(engine.score(posts_of(judges.test)), policy, taxonomy, judges)
+        policy = fit_policy(seen.scores, judges.calibration, taxonomy, file_sha256(model), weights)
+        return _judged(engine.score(posts_of(judges.test)), policy, taxonomy, judges), seen.draw()
     finally:
         engine.close()
 
@@ -184,8 +188,8 @@ def _judge_network(
 
 
 def _judged(scores: Scores, policy: Policy, taxonomy: Taxonomy, judges: Judges) -> Judged:
-    decisions = decide(scores, policy)
-    return Judged(policy, decisions, evaluate(decisions, judges.test, taxonomy, judges.weights(judges.test)))
+    figures = evaluate(ScoredPosts(judges.test, scores), policy, taxonomy, judges.weights(judges.test))
+    return Judged(policy, decide(scores, policy), figures)
 
 
 def _draw(sample: Sequence[str]) -> list[str]:

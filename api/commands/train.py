@@ -33,7 +33,7 @@ def train(
     """
     with extra("train"):
         from api.commands.jobs import job_of, recipe_of
-        from evaluation.tables import overview, routing
+        from evaluation.tables import summary
         from training.pipeline import train_bundle
     quiet_libraries()
     recipe = recipe_of(preset, encoder=encoder, epochs=epochs, seed=seed)
@@ -43,10 +43,8 @@ def train(
 
     bundle = Bundle.load(path)
     note_precision(bundle)
-    figures = bundle.metrics()
-    stdout.print(overview(figures))
-    if "routing" in figures:
-        stdout.print(routing(figures))
+    for table in summary(bundle.metrics()):
+        stdout.print(table)
     promoted = target.promoted() == f"{path.parent.name}@{path.name}"
     hint = "it is promoted" if promoted else f"promote it: triage models promote {path.parent.name}@{path.name}"
     note(f"wrote {path}; {hint}")

@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import softmax
+from sklearn.metrics import brier_score_loss
+from sklearn.metrics import log_loss as cross_entropy
 
 from data.errors import DataError
-from evaluation.calibration import expected_calibration_error, fit_temperature
+from evaluation.calibration import confidence_figures, expected_calibration_error, fit_temperature
 
 SEED = 13
 
@@ -132,3 +134,23 @@ def test_weights_move_the_error_to_the_examples_that_count() -> None:
     assert expected_calibration_error(probabilities, targets, wrong) == pytest.approx(0.9, abs=1e-6)
     alike = expected_calibration_error(probabilities, targets, np.full(30, 7.0))
     assert alike == pytest.approx(expected_calibration_error(probabilities, targets))
+
+
+def test_the_figures_of_confidence_are_those_worked_by_hand_and_of_scikit_learn() -> None:
+    probabilities, targets = np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1]]), np.array([0, 2])
+    figures = confidence_figures(probabilities, targets)
+    assert figures["brier"] == pytest.approx((0.09 + 0.04 + 0.01 + 0.09 + 0.36 + 0.81) / 2)
+    assert figures["log_loss"] == pytest.approx(-(np.log(0.7) + np.log(0.1)) / 2)
+    assert figures["ece"] == pytest.approx((0.3 + 0.6) / 2)
+    many, gold = drawn(500, 2.0)
+    soft = softmax(many.astype(np.float64), axis=1)
+    found = confidence_figures(soft, gold)
+    by_label = [brier_score_loss(gold == label, soft[:, label]) for label in range(3)]
+    assert found["brier"] == pytest.approx(sum(by_label))
+    assert found["log_loss"] == pytest.approx(cross_entropy(gold, soft))
+
+
+def test_certainty_that_is_wrong_has_a_large_loss_and_no_infinite_one() -> None:
+    figures = confidence_figures(np.array([[1.0, 0.0]]), np.array([1]))
+    assert 30 < figures["log_loss"] < 1000
+    assert figures["brier"] == 2.0

@@ -177,3 +177,18 @@ def test_a_file_that_is_no_policy_is_refused_by_its_name(tmp_path: Path, content
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(PolicyError, match=r"policy\.json: not a policy: "):
         Policy.read(path)
+
+
+def test_a_changed_copy_knows_its_own_thresholds() -> None:
+    head = HeadPolicy(labels=("kind", "rude", "vile"), label_thresholds={"vile": 0.9})
+    assert head.thresholds == (0.5, 0.5, 0.9)
+    assert head.model_copy(update={"threshold": 0.7}).thresholds == (0.7, 0.7, 0.9)
+    costly = head.model_copy(update={"costs": ((0.0, 1.0, 1.0),) * 3})
+    assert head.cost_matrix is None
+    assert costly.cost_matrix is not None
+
+
+def test_thresholds_by_label_are_written_as_one_and_its_exceptions() -> None:
+    head = HeadPolicy(labels=("kind", "rude", "vile")).with_thresholds([0.8, 0.3, 0.8])
+    assert (head.threshold, head.label_thresholds) == (0.8, {"rude": 0.3})
+    assert head.thresholds == (0.8, 0.3, 0.8)

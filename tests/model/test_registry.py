@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import BundleError, RegistryError
+from data.errors import BundleError, PolicyError, RegistryError
+from data.taxonomy import Taxonomy
+from model import bundle as layout
 from model.bundle import MODEL, SERVED, Bundle, inherit, seal
+from model.policy import LabelSets, Policy
 from model.registry import POINTER, Registry
 
 
@@ -195,3 +198,111 @@ def test_with_a_broken_pointer_nothing_is_published(three: Registry, bundle: Bun
     with pytest.raises(RegistryError, match="not a pointer"):
         three.publish("toy", filling(bundle.path))
     assert three.references() == ["toy@1", "toy@2", "toy@3"]
+
+
+def strict(bundle: Bundle, **changes: object) -> Policy:
+    """The policy of a bundle with other thresholds, and other changes to the head `urgency`."""
+    heads = {name: head.model_copy(update={"threshold": 0.97}) for name, head in bundle.policy.heads.items()}
+    heads["urgency"] = heads["urgency"].model_copy(update=changes)
+    return bundle.policy.model_copy(update={"heads": heads})
+
+
+def test_a_policy_makes_the_next_version_of_the_same_model(copy: Registry) -> None:
+    parent = Bundle.load(copy.resolve("toy@1"))
+    before = {path: path.read_bytes() for path in sorted(parent.path.rglob("*")) if path.is_file()}
+    policy = strict(parent, label_sets=LabelSets(coverage=0.9, least_probability=0.1))
+    path = copy.publish_policy(parent, policy, {"targets": ["department:error<=0.02@0.95"], "seed": 13})
+
+    assert path == copy.root / "toy" / "2"
+    child = Bundle.load(path)
+    assert (child.manifest.reference, child.manifest.parent) == ("toy@2", "toy@1")
+    assert child.policy == policy
+    assert child.policy.version != parent.policy.version
+    assert (child.manifest.precision, child.manifest.max_tokens) == (
+        parent.manifest.precision,
+        parent.manifest.max_tokens,
+    )
+    assert child.manifest.provenance["tuned"] == {"targets": ["department:error<=0.02@0.95"], "seed": 13}
+    assert {**child.manifest.provenance, "tuned": None} == {**parent.manifest.provenance, "tuned": None}
+    assert {file: content for file, content in before.items() if file.read_bytes() != content} == {}
+    assert copy.promoted() == "toy@1", "a policy is promoted by somebody who has looked at it"
+
+
+def test_all_that_is_not_of_the_policy_is_inherited(copy: Registry) -> None:
+    parent = Bundle.load(copy.resolve("toy@1"))
+    child = Bundle.load(copy.publish_policy(parent, strict(parent), {}))
+    changed = {layout.POLICY, layout.METRICS, layout.CARD}
+    assert set(child.manifest.files) == set(parent.manifest.files)
+    assert {name for name, sha in child.manifest.files.items() if sha != parent.manifest.files[name]} == changed
+    assert [file.name for file in sorted(child.weights().iterdir())] == [
+        file.name for file in sorted(parent.weights().iterdir())
+    ]
+    assert child.training_rows() == parent.training_rows()
+    reference = child.reference()
+    assert reference is not None
+    assert child.card().startswith(parent.card().rstrip())
+    assert "This is toy@1 with a policy of its own" in child.card()
+
+
+def test_figures_of_decisions_that_are_no_longer_made_are_left_out(copy: Registry) -> None:
+    parent = Bundle.load(copy.resolve("toy@1"))
+    assert {"routing", "decided"} <= set(parent.metrics())
+    child = Bundle.load(copy.publish_policy(parent, strict(parent), {}))
+    assert child.metrics() == {"n": parent.metrics()["n"], "heads": parent.metrics()["heads"]}
+
+
+@pytest.mark.parametrize("change", [{"temperature": 3.0}, {"scales": (1.0, 2.0, 1.0)}, {"biases": (0.0, 1.0, 0.0)}])
+def test_figures_of_a_head_that_is_calibrated_anew_are_left_out(copy: Registry, change: dict[str, object]) -> None:
+    parent = Bundle.load(copy.resolve("toy@1"))
+    child = Bundle.load(copy.publish_policy(parent, strict(parent, **change), {}))
+    assert set(child.metrics()["heads"]) == {"intent", "department"}
+
+
+def test_a_policy_of_a_policy_has_it_as_parent(copy: Registry) -> None:
+    first = Bundle.load(copy.resolve("toy@1"))
+    second = Bundle.load(copy.publish_policy(first, strict(first), {"seed": 1}))
+    third = Bundle.load(copy.publish_policy(second, first.policy, {"seed": 2}))
+    assert (third.manifest.parent, third.manifest.provenance["tuned"]) == ("toy@2", {"seed": 2})
+    assert third.policy == first.policy
+
+
+def test_a_bundle_that_was_shipped_without_figures_and_weights_gets_a_policy_too(copy: Registry) -> None:
+    copy.publish("toy", filling(copy.resolve("toy@1")))
+    bare = Bundle.load(copy.resolve("toy@2"))
+    child = Bundle.load(copy.publish_policy(bare, strict(bare), {}))
+    assert set(child.manifest.files) == set(SERVED)
+    assert child.manifest.parent == "toy@2"
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"model_sha256": "of another model"}, "the policy was made for the model of another m"),
+        ({"taxonomy_sha256": "of another taxonomy"}, "the policy was made for the taxonomy of another t"),
+    ],
+)
+def test_a_policy_of_another_model_or_taxonomy_is_not_published(
+    copy: Registry, change: dict[str, str], fault: str
+) -> None:
+    parent = Bundle.load(copy.resolve("toy@1"))
+    before = sorted(copy.root.rglob("*"))
+    with pytest.raises(PolicyError, match=fault):
+        copy.publish_policy(parent, parent.policy.model_copy(update=change), {})
+    assert sorted(copy.root.rglob("*")) == before
+
+
+def test_a_policy_that_lacks_a_head_is_not_published(copy: Registry, taxonomy: Taxonomy) -> None:
+    parent = Bundle.load(copy.resolve("toy@1"))
+    heads = {head.name: parent.policy.heads[head.name] for head in taxonomy if head.name != "urgency"}
+    with pytest.raises(PolicyError, match="does not have the heads and labels of the taxonomy"):
+        copy.publish_policy(parent, parent.policy.model_copy(update={"heads": heads}), {})
+
+
+@pytest.mark.parametrize("name", [layout.METRICS, layout.TRAINING_ROWS, "weights/model.safetensors"])
+def test_a_policy_of_a_damaged_bundle_is_not_published(copy: Registry, name: str) -> None:
+    """Least of all under a new checksum."""
+    parent = Bundle.load(copy.resolve("toy@1"))
+    (parent.path / name).write_text("{}")
+    with pytest.raises(BundleError, match=f"{name}: torn or altered"):
+        copy.publish_policy(parent, strict(parent), {})
+    assert copy.references() == ["toy@1"]

@@ -174,6 +174,18 @@ def test_an_idle_queue_holds_on_to_nothing() -> None:
     assert seen() is None
 
 
+def test_a_queue_in_use_does_not_hold_on_to_what_nobody_waits_for() -> None:
+    """Even where no run comes by its length."""
+    queue: RunQueue[Asker] = RunQueue(1)
+    gone, there = ask(queue, 200, 201), ask(queue, *[10] * 500)
+    gone.gave_up = True
+    seen = weakref.ref(gone)
+    del gone
+    assert [post.asker for post in take(queue)] == [there] * 25
+    assert seen() is None
+    assert sum(len(run) for run in take_all(queue, 475)) == 475
+
+
 def test_a_closed_queue_gives_back_what_waited_and_takes_nothing_more() -> None:
     queue: RunQueue[Asker] = RunQueue(1)
     asker = ask(queue, 5, 6)

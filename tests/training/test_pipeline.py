@@ -128,6 +128,24 @@ def test_the_figures_are_of_the_test_part_as_it_will_be_served(
         assert figures["macro_f1"] == pytest.approx(f1_score(truth, answers, average="macro", labels=present))
 
 
+@pytest.mark.parametrize("made", ["bundle", "exported"])
+def test_the_reference_is_the_calibration_part_as_it_will_be_served(
+    made: str, parts: Parts, request: pytest.FixtureRequest
+) -> None:
+    found: Bundle = request.getfixturevalue(made)
+    reference = found.reference()
+    engine = found.engine(workers=1)
+    known = engine.score(posts_of([*parts.calibration, *parts.test])).logits["intent"]
+    engine.close()
+    assert reference is not None
+    assert len(reference) >= 9
+    if made == "bundle":
+        known = known[: len(parts.calibration)]
+        assert len(reference) == len(known)
+    for row in reference.scores.logits["intent"]:
+        assert np.abs(known - row).max(axis=1).min() < 1e-4
+
+
 def test_a_trained_bundle_answers_what_it_was_taught(bundle: Bundle) -> None:
     engine = bundle.engine(workers=1)
     posts = ["refund please order is late", "site is down again help", "win cash now thanks"]

@@ -1,0 +1,42 @@
+"""Scores of labelled posts for the verbs that judge a model: kept on disk, and with a bar while they are made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from api.commands.shared import registry, stderr
+from data.errors import Interrupted
+from data.examples import posts_of
+from data.posts import Example
+from evaluation.score_store import ScoreStore
+from evaluation.scored import ScoredPosts
+from model.bundle import Bundle
+
+_SCORES = ".scores"
+
+
+def scored(bundle: Bundle, examples: Sequence[Example], models: Path | None) -> ScoredPosts:
+    """Score posts, or take their scores from disk; interrupted, the same command goes on from where it was.
+
+    Args:
+        models: the flag `--models`; scores lie in a hidden folder beside the bundles.
+    """
+    store = ScoreStore(registry(models).root / _SCORES)
+    bar = Progress(
+        TextColumn("scoring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("posts"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+        console=stderr,
+    )
+    with bar:
+        task = bar.add_task("", total=len(examples))
+        try:
+            found = store.score(bundle, posts_of(examples), lambda posts: bar.advance(task, posts))
+        except KeyboardInterrupt:
+            raise Interrupted("stopped; the scores made so far are kept: give the same command to go on") from None
+    return ScoredPosts(examples, found)
