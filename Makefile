@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 MODELS := $(or $(TRIAGE_MODELS),models)
 
-.PHONY: serve test lint load chaos fuzz clean
+.PHONY: serve test lint load chaos fuzz benchmark clean
 
 serve: $(VENV)/train.installed $(MODELS)/promoted.json  ## train the bundled model if there is none, and serve it on port 8000
 	exec $(BIN)/triage serve
@@ -27,6 +27,9 @@ chaos: $(VENV)/dev.installed $(MODELS)/promoted.json  ## the service among kills
 
 fuzz: $(VENV)/dev.installed $(MODELS)/promoted.json  ## 100,000 broken requests
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+benchmark: $(VENV)/dev.installed  ## train on a public benchmark and score it: ARGS=clinc150
+	$(BIN)/python -m tests.benchmark $(ARGS)
 
 $(MODELS)/promoted.json: | $(VENV)/train.installed
 	$(BIN)/triage train --preset quick --resume

@@ -58,6 +58,7 @@ class Admission:
             report: told posts and bytes whenever they change.
         """
         self.bytes = 0
+        self._streamed = 0
         self.rate = 0.0
         self._max_posts = max_posts
         self._max_bytes = max_bytes
@@ -127,14 +128,12 @@ class Admission:
                     value=self.bytes + more,
                 )
             held += more
-            self.bytes += more
-            self._report(self.posts, self.bytes)
+            self._add_bytes(more)
 
         try:
             yield add
         finally:
-            self.bytes -= held
-            self._report(self.posts, self.bytes)
+            self._add_bytes(-held)
 
     @asynccontextmanager
     async def when_there_is_room(self, posts: int, tokens: int, seconds: float) -> AsyncIterator[None]:
@@ -148,6 +147,34 @@ class Admission:
             await self._changed.wait()
         with self._held(lane, posts, tokens):
             yield
+
+    @contextmanager
+    def held_by_stream(self) -> Iterator["StreamBytes"]:
+        """Hold what a stream has read and not yet answered, until the context ends."""
+        held = StreamBytes(self)
+        try:
+            yield held
+        finally:
+            held.give_back(held.bytes)
+
+    async def _hold_for_stream(self, size: int) -> None:
+        # While a stream holds anything it waits for nothing, or goes away, so that there will be room.
+        while (self._streamed and self._streamed + size > self._max_bytes // 2) or (
+            self.bytes and self.bytes + size > self._max_bytes
+        ):
+            self._changed.clear()
+            await self._changed.wait()
+        self._add_streamed(size)
+
+    def _add_streamed(self, size: int) -> None:
+        self._streamed += size
+        self._add_bytes(size)
+
+    def _add_bytes(self, size: int) -> None:
+        self.bytes += size
+        self._report(self.posts, self.bytes)
+        if size < 0:
+            self._changed.set()
 
     def _lanes(self, tokens: int) -> tuple[_Lane, _Lane]:
         return (self._small, self._large) if tokens <= RUN_TOKENS else (self._large, self._small)
@@ -190,3 +217,21 @@ class Admission:
         if self._all_busy or seen > self.rate:
             self.rate = self.rate + _NEWEST * (seen - self.rate) if self.rate else seen
         self._begin_window()
+
+
+class StreamBytes:
+    """The bytes that one stream holds."""
+
+    def __init__(self, admission: Admission) -> None:
+        self.bytes = 0
+        self._admission = admission
+
+    async def hold(self, size: int) -> None:
+        """Hold more, which waits where a request would be refused. Streams leave half of the room free."""
+        await self._admission._hold_for_stream(size)
+        self.bytes += size
+
+    def give_back(self, size: int) -> None:
+        """Hold less."""
+        self.bytes -= size
+        self._admission._add_streamed(-size)

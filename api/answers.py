@@ -107,7 +107,7 @@ def result(index: int, post_id: str | None, item: Answer, policy: Policy, option
                 **({"label_set": list(head.label_set)} if head.label_set else {}),
             }
             for name, head in decision.heads.items()
-            if options.heads is None or name in options.heads
+            if options.heads is None or name in options.shown
         },
         "route": {"action": decision.action, "department": decision.owner, "reasons": list(decision.reasons)},
         "input": {"tokens": len(encoded.ids), "truncated": encoded.truncated},

@@ -36,6 +36,7 @@ _REFUSALS = (
     Code.RATE_LIMITED,
     Code.HEADERS_TOO_LARGE,
     Code.INTERNAL_ERROR,
+    Code.TOO_MANY_CONNECTIONS,
     Code.LOADING,
     Code.DRAINING,
     Code.TIMEOUT,
@@ -122,7 +123,9 @@ def add_classify(app: FastAPI, service: Service, guard: Guard) -> None:
         deadline = read_deadline(request)
         seconds = min(service.settings.timeout_seconds, deadline or service.settings.timeout_seconds)
         try:
-            async with asyncio.timeout(seconds):
+            # Without a deadline of its own the request has a time to be read in and one to be answered in, and a
+            # client that is late is told so.
+            async with asyncio.timeout(deadline):
                 return await _answer(request, service, guard, key, seconds)
         except TimeoutError:
             raise Problem(Code.TIMEOUT, f"no answer within {seconds:g} seconds", limit=seconds) from None
@@ -140,10 +143,12 @@ def add_classify(app: FastAPI, service: Service, guard: Guard) -> None:
 
 
 async def _answer(request: Request, service: Service, guard: Guard, key: Key | None, seconds: float) -> Response:
+    ends = asyncio.get_running_loop().time() + seconds
     with service.model() as model, service.admission.held_bytes() as hold:
         posts, options = await read_classify(request, service.settings, model.bundle.taxonomy, hold)
         texts = [post.text for post in posts]
-        answers, stages = await service.classify(model, texts, seconds, partial(_charge, guard, key))
+        async with asyncio.timeout_at(ends):
+            answers, stages = await service.classify(model, texts, seconds, partial(_charge, guard, key))
 
         written = []
         for first in range(0, len(posts), SLICE_POSTS):
@@ -157,7 +162,8 @@ async def _answer(request: Request, service: Service, guard: Guard, key: Key | N
             written.append(_json(results)[1:-1])  # without the brackets: all together are one array
         head = _json({"request_id": request_id_of(request), "model": model.info})
         body = f'{head[:-1]}, "results": [{", ".join(written)}], "summary": {_json(summary(answers))}}}'
-        return Response(body, media_type=JSON, headers={"Server-Timing": stages.header()})
+        timing = {"Server-Timing": stages.header()} if service.settings.server_timing else {}
+        return Response(body, media_type=JSON, headers=timing)
 
 
 def _charge(guard: Guard, key: Key | None, posts: int) -> None:

@@ -19,6 +19,11 @@ _HEALTH = ("/livez", "/readyz")  # asked by address, by whoever runs the process
 _PORT = re.compile(r":\d*$")
 
 
+def in_url(host: str) -> str:
+    """A host as URLs and requests name it: an address of IPv6 stands in brackets there."""
+    return f"[{host}]" if ":" in host else host
+
+
 class Guard:
     """The rules.
 
@@ -35,7 +40,7 @@ class Guard:
             ConfigurationError: the file of keys cannot be read.
         """
         self.keys = KeyFile(settings.keys_file) if settings.keys_file else None
-        self._hosts = frozenset(host.lower() for host in (*settings.allowed_hosts, settings.host))
+        self._hosts = frozenset(host.lower() for host in (*settings.allowed_hosts, in_url(settings.host)))
         self._limiter = RateLimiter(shared / "rates")
 
     def check(self, path: str, headers: Headers) -> Key | None:

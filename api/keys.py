@@ -84,6 +84,7 @@ class KeyFile:
         self._looked = clock()
         self._signature = _signature(path)
         self._keys = read_keys(path)
+        self._told = ""
 
     def find(self, presented: str) -> Key | None:
         """The key whose secret was presented, in a time that tells nothing about the keys there are."""
@@ -104,11 +105,14 @@ class KeyFile:
         signature = _signature(self._path)  # before the file is read: a change meanwhile is then seen next time
         if signature == self._signature:
             return
-        self._signature = signature
         try:
             self._keys = read_keys(self._path)
-        except ConfigurationError as error:
-            log.error("%s; until then the keys that held before go on to hold", error)  # noqa: TRY400  # all is said
+        except ConfigurationError as error:  # it may pass without a change of the file, so the file is read again
+            if str(error) != self._told:
+                log.error("%s; until then the keys that held before go on to hold", error)  # noqa: TRY400  # all is said
+            self._told = str(error)
+        else:
+            self._signature, self._told = signature, ""
 
 
 def read_keys(path: Path) -> tuple[Key, ...]:

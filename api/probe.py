@@ -1,10 +1,13 @@
 """The service as a process of its own: how long until it answers, and how much memory it then holds."""
 
+import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
@@ -23,9 +26,13 @@ def first_answer(bundle: Path) -> tuple[float, float]:
         BundleError: the service ended, or gave no answer within a minute.
     """
     port = _free_port()
-    command = [sys.executable, "-m", "api.cli", "serve", "--model", str(bundle), "--port", str(port)]
+    command = [sys.executable, "-m", "api.cli", "serve", "--model", str(bundle.resolve()), "--port", str(port)]
+    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603  # our own command
+    with (
+        tempfile.TemporaryDirectory() as folder,  # without a triage.toml
+        subprocess.Popen(command, env=bare_environment(), cwd=folder, **quiet) as process,  # noqa: S603  # our own command
+    ):
         try:
             while not _answers(port):
                 if process.poll() is not None or time.perf_counter() - start > _PATIENCE:
@@ -36,6 +43,12 @@ def first_answer(bundle: Path) -> tuple[float, float]:
             return time.perf_counter() - start, resident_mb(process.pid)
         finally:
             process.terminate()
+
+
+def bare_environment() -> dict[str, str]:
+    """For our own commands: no settings, and the modules from where this one is."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
+    return {**kept, "PYTHONPATH": str(Path(__file__).parents[1])}
 
 
 def resident_mb(process: int | str = "self") -> float:

@@ -32,6 +32,7 @@ class Code(StrEnum):
     RATE_LIMITED = "rate_limited"
     HEADERS_TOO_LARGE = "headers_too_large"
     INTERNAL_ERROR = "internal_error"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     LOADING = "loading"
     DRAINING = "draining"
     TIMEOUT = "timeout"
@@ -54,12 +55,19 @@ STATUS: Mapping[Code, HTTPStatus] = {
     Code.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
     Code.HEADERS_TOO_LARGE: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     Code.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
+    Code.TOO_MANY_CONNECTIONS: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.LOADING: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.DRAINING: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
 }
 
-RETRY_AFTER_SECONDS: Mapping[Code, int] = {Code.QUEUE_FULL: 1, Code.RATE_LIMITED: 1, Code.LOADING: 1, Code.DRAINING: 5}
+RETRY_AFTER_SECONDS: Mapping[Code, int] = {
+    Code.QUEUE_FULL: 1,
+    Code.RATE_LIMITED: 1,
+    Code.TOO_MANY_CONNECTIONS: 1,
+    Code.LOADING: 1,
+    Code.DRAINING: 5,
+}
 """The least that a client is asked to wait."""
 
 _EXAMPLES: Mapping[Code, Mapping[str, Any]] = {
@@ -92,6 +100,7 @@ _EXAMPLES: Mapping[Code, Mapping[str, Any]] = {
     Code.RATE_LIMITED: {"detail": "this key may send 50 posts a second; try again in 0.4 seconds", "limit": 50},
     Code.HEADERS_TOO_LARGE: {"detail": "the headers are too large", "limit": 65536},
     Code.INTERNAL_ERROR: {"detail": "something failed on our side; the log knows the request id"},
+    Code.TOO_MANY_CONNECTIONS: {"detail": "too many connections are open; try again shortly", "limit": 900},
     Code.LOADING: {"detail": "the model is being loaded; try again shortly"},
     Code.DRAINING: {"detail": "the service is shutting down; ask another instance"},
     Code.TIMEOUT: {"detail": "no answer within 2 seconds", "limit": 2},

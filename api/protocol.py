@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ _MAX_PIPELINED = 100  # requests that wait for the answer before them; uvicorn w
 def bounded_protocol(
     client_seconds: float,
     max_header_bytes: int = 65_536,
+    max_connections: int = sys.maxsize,
     refused: Callable[[Problem], None] = lambda problem: None,
 ) -> type[HttpToolsProtocol]:
     """The class for `uvicorn.Config(http=...)`. It knows no websockets: a wish to upgrade is ignored.
@@ -27,12 +29,14 @@ def bounded_protocol(
     Args:
         client_seconds: for the head of a request to arrive; and for the client to take some more of an answer.
         max_header_bytes: of the request line and the headers together, give or take what is read at a time.
+        max_connections: that are open at a time.
         refused: told of each request that did not get further than here.
     """
 
     class Bounded(_BoundedProtocol):
         _seconds = client_seconds
         _max_bytes = max_header_bytes
+        _max_connections = max_connections
         _options = _socket_options(client_seconds)
 
         def _tell(self, problem: Problem) -> None:
@@ -59,6 +63,7 @@ def _socket_options(client_seconds: float) -> list[tuple[int, int, int]]:
 class _BoundedProtocol(HttpToolsProtocol):
     _seconds: ClassVar[float]
     _max_bytes: ClassVar[int]
+    _max_connections: ClassVar[int]
     _options: ClassVar[list[tuple[int, int, int]]]
 
     _request_timer: asyncio.TimerHandle
@@ -76,6 +81,9 @@ class _BoundedProtocol(HttpToolsProtocol):
                 for option in self._options:
                     peer.setsockopt(*option)
         self._await_request()
+        if len(self.connections) > self._max_connections:
+            detail = "too many connections are open; try again shortly"
+            self._refuse(Problem(Code.TOO_MANY_CONNECTIONS, detail, limit=self._max_connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -148,6 +156,10 @@ class _BoundedProtocol(HttpToolsProtocol):
         if not self.parser.should_upgrade():
             self._pending = 0
             super().on_message_complete()
+            if not self.pipeline:
+                # uvicorn stops reading at 64 KiB that the application has not taken, and the application, which then
+                # takes the whole body at once, asks for no more: unread, a connection that ends is not noticed.
+                self.flow.resume_reading()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -27,9 +27,9 @@ class RateLimiter:
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._clock = clock
+        self._make_folder()
 
     def charge(self, key_id: str, posts: int, per_second: float) -> float:
         """Charge a request to its key.
@@ -40,7 +40,11 @@ class RateLimiter:
         if not _KEY_ID.fullmatch(key_id):
             raise ValueError("the id of a key is hexadecimal")
         tolerance = max(0.0, 1 - 1 / per_second)  # the first post of a burst needs none
-        descriptor = os.open(self._folder / key_id, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            descriptor = self._open(key_id)
+        except FileNotFoundError:  # somebody tidied up; all begin anew
+            self._make_folder()
+            descriptor = self._open(key_id)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             now = self._clock()
@@ -53,3 +57,9 @@ class RateLimiter:
             return 0.0
         finally:
             os.close(descriptor)
+
+    def _open(self, key_id: str) -> int:
+        return os.open(self._folder / key_id, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

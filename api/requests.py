@@ -7,7 +7,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NoReturn
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from api.answers import Refused
@@ -22,11 +22,16 @@ DEADLINE = "X-Deadline-Ms"
 
 _MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _SMALL_NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
+_LENGTH_DIGITS = 20  # of a declared length: more than any length has, and few enough for int()
 _SHOWN_FAULTS = 20
 _LONGEST_NAME = 64
 # Parsing more than this would hold the event loop up; it goes to a thread.
 _INLINE_BYTES = 64 * 1024
 _UNPACKED_BYTES = 64 * 1024  # of a packed body at a time
+# Nothing else runs while JSON is parsed. What takes long are many values, which so little cannot hold.
+_UNCOUNTED_BYTES = 16 * 1024
+_VALUES_A_POST = 50  # several times what a post can have
+_OTHER_VALUES = 1000  # as many heads as can be named, and room for what is only refused once it is read
 
 
 def media_type_of(request: Request) -> str:
@@ -47,7 +52,8 @@ def media_type_of(request: Request) -> str:
 async def read_classify(
     request: Request, settings: Settings, taxonomy: Taxonomy, hold: Callable[[int], None]
 ) -> tuple[Sequence[PostIn], Options]:
-    """The posts of a JSON request and how to answer them.
+    """The posts of a JSON request and how to answer them. The client has `client_seconds` to send it, and no more than
+    `timeout_seconds`.
 
     Args:
         hold: told of the bytes as they come in; may refuse them.
@@ -56,8 +62,7 @@ async def read_classify(
         Problem: 400, 408, 413, 415, 422 or 429.
     """
     if request.scope["query_string"]:
-        fault = FieldFault(field="query", message=f"options stand in the body of {JSON}")
-        raise Problem(Code.INVALID_REQUEST, "1 field(s) are wrong", errors=[fault])
+        raise _fault("query", f"options stand in the body of {JSON}")
     body = await _read_body(request, settings, hold)
     if len(body) <= _INLINE_BYTES:
         return parse_classify(body, settings.max_posts, taxonomy)
@@ -74,8 +79,7 @@ def read_deadline(request: Request) -> float | None:
     if given is None:
         return None
     if not _MILLISECONDS.fullmatch(given):
-        fault = FieldFault(field=DEADLINE, message="expected a number of milliseconds from 1 to 999999999")
-        raise Problem(Code.INVALID_REQUEST, "1 field(s) are wrong", errors=[fault])
+        raise _fault(DEADLINE, "expected a number of milliseconds from 1 to 999999999")
     return int(given) / 1000
 
 
@@ -85,7 +89,10 @@ def read_options(request: Request, taxonomy: Taxonomy) -> Options:
     Raises:
         Problem: 422.
     """
-    given: dict[str, Any] = {name: request.query_params.getlist(name) for name in request.query_params}
+    given: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        given.setdefault(name, []).append(value)
+    _check_fields(given, Options, "query")
     for name in given.keys() - {"heads"}:
         if len(given[name]) == 1:
             [given[name]] = given[name]
@@ -105,10 +112,11 @@ def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[Seq
     Raises:
         Problem: 400, 413 or 422.
     """
-    plain = _parse(body)
+    plain = _parse(body, _VALUES_A_POST * max_posts + _OTHER_VALUES)
     posts = plain.get("posts") if isinstance(plain, dict) else None
     if isinstance(posts, list) and len(posts) > max_posts:
         raise too_large(Code.TOO_MANY_POSTS, "posts in the request", max_posts, len(posts))
+    _check_all_fields(plain)
     found: Sequence[PostIn]
     try:
         if posts is None and isinstance(plain, dict) and "posts" not in plain:
@@ -126,12 +134,16 @@ def parse_classify(body: bytes, max_posts: int, taxonomy: Taxonomy) -> tuple[Seq
 def parse_line(line: bytes) -> PostIn | Refused:
     """A post of a stream, or why it is none: a bad line fails alone."""
     try:
-        return PostIn.model_validate(_parse(line))
+        plain = _parse(line, _VALUES_A_POST)
+        _check_fields(plain, PostIn, "the line")
+        return PostIn.model_validate(plain)
     except Problem as problem:
-        return Refused(ItemErrorCode.INVALID_LINE, problem.detail.replace("the body", "the line"))
+        faults = problem.errors or []
+        told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults) or problem.detail
+        return Refused(ItemErrorCode.INVALID_LINE, told.replace("the body", "the line"))
     except ValidationError as error:
-        faults = "; ".join(f"{fault.field}: {fault.message}" for fault in _invalid(error).errors or [])
-        return Refused(ItemErrorCode.INVALID_LINE, faults)
+        told = "; ".join(f"{fault.field}: {fault.message}" for fault in _faults(error))
+        return Refused(ItemErrorCode.INVALID_LINE, told)
 
 
 def unpacked(request: Request) -> AsyncIterator[bytes]:
@@ -176,8 +188,8 @@ async def _gunzip(packed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _read_body(request: Request, settings: Settings, hold: Callable[[int], None]) -> bytes:
-    limit, seconds = settings.max_body_bytes, settings.client_seconds
-    declared = request.headers.get("content-length", "")
+    limit, seconds = settings.max_body_bytes, min(settings.client_seconds, settings.timeout_seconds)
+    declared = request.headers.get("content-length", "").lstrip("0")[:_LENGTH_DIGITS]
     if declared.isdecimal() and int(declared) > limit:
         raise too_large(Code.BODY_TOO_LARGE, "bytes in the body", limit, int(declared))
     body = bytearray()
@@ -200,7 +212,10 @@ def too_slow(seconds: float) -> Problem:
     return Problem(Code.CLIENT_TOO_SLOW, detail, limit=seconds, headers=headers)
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes, most: int) -> Any:
+    """Parse JSON that may hold so many values."""
+    if len(body) > _UNCOUNTED_BYTES and (values := _count_values(body, most)) > most:
+        raise too_large(Code.BODY_TOO_LARGE, "values in the body", most, values)
     try:
         return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except RecursionError:
@@ -214,23 +229,61 @@ def _parse(body: bytes) -> Any:
         raise Problem(Code.INVALID_JSON, "a number in the body has thousands of digits") from None
 
 
+def _count_values(body: bytes, most: int) -> int:
+    """About how many values JSON holds, by the marks outside of its strings, which takes a fraction of the time that
+    parsing it would take; above `most` any number that is more.
+    """
+    plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    strings = plain.count(b'"') // 2
+    if strings > 2 * most:  # of a value, and of its name
+        return strings // 2
+    outside = b"".join(plain.split(b'"')[::2])
+    return outside.count(b",") + outside.count(b"[") + outside.count(b"{")
+
+
+def _check_all_fields(plain: Any) -> None:
+    if not isinstance(plain, dict):
+        return
+    _check_fields(plain, SingleRequest, "body")
+    _check_fields(plain.get("options"), Options, "options")
+    posts = plain.get("posts")
+    for index, post in enumerate(posts if isinstance(posts, list) else ()):
+        _check_fields(post, PostIn, f"posts.{index}")
+
+
+def _check_fields(plain: Any, model: type[BaseModel], field: str) -> None:
+    """Refuse an object of more fields than are known before pydantic lists each one that is not."""
+    known = len(model.model_fields)
+    if isinstance(plain, dict) and len(plain) > known:
+        raise _fault(field, f"Expected at most {known} fields, found {len(plain)}")
+
+
+def _fault(field: str, message: str) -> Problem:
+    return Problem(Code.INVALID_REQUEST, "1 field(s) are wrong", errors=[FieldFault(field=field, message=message)])
+
+
 def _check_heads(options: Options, taxonomy: Taxonomy, field: str) -> None:
     known = [head.name for head in taxonomy]
     for index, head in enumerate(options.heads or []):
         if head not in known:
-            fault = FieldFault(field=f"{field}.{index}", message=f"no such head; there are {', '.join(known)}")
-            raise Problem(Code.INVALID_REQUEST, "1 field(s) are wrong", errors=[fault])
+            raise _fault(f"{field}.{index}", f"no such head; there are {', '.join(known)}")
 
 
 def _invalid(error: ValidationError) -> Problem:
-    # Neither the input nor pydantic's context: both can hold the text of a post.
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    faults = _faults(error)
     return Problem(
         Code.INVALID_REQUEST,
-        f"{len(faults)} field(s) are wrong"
-        + (f"; the first {_SHOWN_FAULTS} are listed" * (len(faults) > _SHOWN_FAULTS)),
-        errors=[FieldFault(field=_name(fault["loc"]), message=_message(fault)) for fault in faults[:_SHOWN_FAULTS]],
+        f"{error.error_count()} field(s) are wrong"
+        + (f"; the first {_SHOWN_FAULTS} are listed" * (error.error_count() > _SHOWN_FAULTS)),
+        errors=faults,
     )
+
+
+def _faults(error: ValidationError) -> list[FieldFault]:
+    """The first of them."""
+    # Neither the input nor pydantic's context: both can hold the text of a post.
+    faults = error.errors(include_url=False, include_context=False, include_input=False)[:_SHOWN_FAULTS]
+    return [FieldFault(field=_name(fault["loc"]), message=_message(fault)) for fault in faults]
 
 
 def _message(fault: Any) -> str:

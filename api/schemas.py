@@ -1,11 +1,13 @@
 """The contract of `/classify`: what is sent and what is answered."""
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
 MAX_TOP_K = 10
+MAX_HEADS = 64
 
 
 class ItemErrorCode(StrEnum):
@@ -51,7 +53,14 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     top_k: int = Field(0, ge=0, le=MAX_TOP_K, strict=True, description="runners-up to show for each head")
-    heads: list[StrictStr] | None = Field(None, min_length=1, description="heads to show; all by default")
+    heads: list[StrictStr] | None = Field(
+        None, min_length=1, max_length=MAX_HEADS, description="heads to show; all by default"
+    )
+
+    @cached_property
+    def shown(self) -> frozenset[str]:
+        """The heads to show, where they are named."""
+        return frozenset(self.heads or ())
 
 
 class BatchRequest(BaseModel):

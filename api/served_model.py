@@ -8,6 +8,7 @@ import numpy as np
 
 from api.runtime import give_back_memory
 from api.settings import Settings
+from api.traffic import Baseline
 from data.errors import BundleError
 from model.bundle import Bundle
 from model.decision import decide
@@ -21,9 +22,10 @@ _WARM_UP = ("hello", "where is my order? it was due on monday " * 4, "a long e-m
 class ServedModel:
     """A bundle and its engine. Lives on the event loop; a request that has begun with one also ends with it."""
 
-    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+    def __init__(self, bundle: Bundle, engine: Engine, baseline: Baseline | None = None) -> None:
         self.bundle = bundle
         self.engine = engine
+        self.baseline = baseline
         self.info = {
             "name": bundle.manifest.name,
             "version": str(bundle.manifest.version),
@@ -50,10 +52,11 @@ class ServedModel:
         try:
             scores = await asyncio.to_thread(engine.score, _WARM_UP)
             _check(scores, bundle)
+            baseline = await asyncio.to_thread(Baseline.of, bundle)
         except BaseException:
             await asyncio.to_thread(engine.close)
             raise
-        return cls(bundle, engine)
+        return cls(bundle, engine, baseline)
 
     @contextmanager
     def in_use(self) -> Iterator["ServedModel"]:

@@ -60,8 +60,11 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def serve(serving: Serving) -> None:
+def serve(serving: Serving, on_ready: Callable[[], None] = lambda: None) -> None:
     """Serve until SIGTERM or SIGINT; then drain and return.
+
+    Args:
+        on_ready: called once the model is in service.
 
     Raises:
         ConfigurationError: the keys, the certificate or the wish for traces cannot be met.
@@ -83,7 +86,7 @@ def serve(serving: Serving) -> None:
     service: Service = app.state.service
     if any(os.environ.get(name) for name in _TRACES):
         _trace(app, service)
-    server = _Server(server_config(app, settings), service)
+    server = _Server(server_config(app, settings), service, on_ready)
     server.run(sockets=[serving.listener])
     if service.failure is not None:
         raise service.failure
@@ -112,7 +115,9 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         http=bounded_protocol(
-            settings.client_seconds, refused=lambda problem: app.state.service.telemetry.problem(problem.code)
+            settings.client_seconds,
+            max_connections=settings.max_connections,
+            refused=lambda problem: app.state.service.telemetry.problem(problem.code),
         ),
         ws="none",
         proxy_headers=False,
@@ -148,9 +153,10 @@ def _trace(app: FastAPI, service: Service) -> None:
 class _Server(uvicorn.Server):
     """uvicorn's server, which tells the service when it begins to drain, and whose end by a signal is no error."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._service = service
+        self._on_ready = on_ready
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._service.drain()
@@ -161,5 +167,6 @@ class _Server(uvicorn.Server):
     def on_loaded(self) -> None:
         if self._service.failure is None:
             runtime.settle()
+            self._on_ready()
         else:
             self.should_exit = True

@@ -203,7 +203,7 @@ class Service:
     async def _serve(self, bundle: Bundle) -> None:
         model = await ServedModel.load(bundle, self.settings, self.telemetry.run)
         before, self._model = self._model, model
-        self.telemetry.model(bundle.manifest)
+        self.telemetry.model(bundle.manifest, model.baseline)
         if before:
             retiring = asyncio.create_task(before.retire())
             self._retiring.add(retiring)

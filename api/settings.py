@@ -58,12 +58,20 @@ class Settings(BaseSettings):
     max_queued_posts: int = Field(
         4000,
         ge=1,
-        description="posts of small requests, and posts of large ones, being answered at a time; else 429",
+        description="posts of small requests, and of large ones, that each process answers at a time; else 429",
     )
     max_queued_bytes: int = Field(
-        64 * 2**20, ge=1024, description="bytes of all bodies being read and answered; more are refused with 429"
+        64 * 2**20,
+        ge=1024,
+        description="bytes of all bodies that each process reads and answers at a time; more are refused with 429",
     )
     timeout_seconds: float = Field(30.0, gt=0, description="a request that takes longer is answered with 504")
+    max_connections: int = Field(
+        # Most systems let a process open 1,024 files, and it needs a few for itself.
+        900,
+        ge=1,
+        description="connections that each process has open at a time; more are refused with 503",
+    )
     drain_seconds: int = Field(30, ge=1, description="time for open requests to end after SIGTERM")
     client_seconds: float = Field(
         30.0, gt=0, description="a client that takes longer to send a request, or to take an answer in, is cut off"
@@ -80,6 +88,9 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(None, description="PEM file of the certificate chain; default: plain HTTP")
     tls_key: Path | None = Field(None, description="PEM file of its private key")
     log_format: LogFormat = Field(LogFormat.AUTO, description="auto (plain on a terminal, else JSON), plain or json")
+    server_timing: bool = Field(
+        True, description="say where the time of a request went; it shows, too, whether a text was asked for lately"
+    )
     log_requests: bool = Field(False, description="log a line for each request: never its text")
 
     @property

@@ -22,21 +22,26 @@ def add_status(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz", responses=problem_responses(Code.LOADING, Code.DRAINING))
     async def readyz() -> dict[str, Any]:
-        """The model is loaded and warm, and the service is not shutting down. `fault` tells of a promoted bundle that
-        could not be served; the one before it serves on.
+        """The model is loaded and warm, and the service is not shutting down. `fault` names a promoted bundle that
+        could not be served; the one before it serves on, and `/model` says why.
         """
+        fault = service.fault
         with service.model() as model:
-            return {"status": "ready", "model": model.bundle.manifest.reference, **_fault(service)}
+            return {
+                "status": "ready",
+                "model": model.bundle.manifest.reference,
+                **({"fault": {"bundle": fault.bundle}} if fault else {}),
+            }
 
     @app.get("/model", responses=problem_responses(*_ANYWHERE, Code.LOADING, Code.DRAINING))
     async def model() -> dict[str, Any]:
         """What is served: taxonomy, policy, limits, versions, and the closed lists of codes."""
-        settings = service.settings
+        settings, fault = service.settings, service.fault
         with service.model() as served:
             bundle = served.bundle
             return {
                 "model": served.info,
-                **_fault(service),
+                **({"fault": {"bundle": fault.bundle, "message": fault.message}} if fault else {}),
                 "created": bundle.manifest.created,
                 "encoder": bundle.manifest.provenance.get("encoder"),
                 "taxonomy": bundle.taxonomy.to_dict(),
@@ -65,8 +70,3 @@ def add_status(app: FastAPI, service: Service) -> None:
     def metrics() -> Response:
         """For Prometheus."""
         return Response(service.telemetry.render(), media_type="text/plain; version=0.0.4")
-
-
-def _fault(service: Service) -> dict[str, Any]:
-    fault = service.fault
-    return {} if fault is None else {"fault": {"bundle": fault.bundle, "message": fault.message}}

@@ -3,8 +3,9 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -22,10 +23,23 @@ Line = PostIn | Refused
 
 _CHUNK_POSTS = 64
 _CHUNK_BYTES = 256 * 1024
+_PIECE_BYTES = 64 * 1024  # cut into lines at a time
 _CHUNKS_AHEAD = 6  # what keeps the threads busy while an answer is written
 
 _ESCAPED_CHARACTER = 12  # bytes: a pair of \u escapes
 _BESIDES_TEXT = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Lines that are answered together.
+
+    Attributes:
+        bytes: that they had.
+    """
+
+    lines: list[Line]
+    bytes: int
 
 
 class LineStream(Response):
@@ -38,7 +52,8 @@ class LineStream(Response):
     def __init__(self, request: Request, service: Service, charge: Callable[[int], float]) -> None:
         """
         Args:
-            charge: counts posts against the client's rate; returns 0.0, or the seconds after which to ask again.
+            charge: counts lines, good or bad, against the client's rate; returns 0.0, or the seconds after which to
+                ask again.
         """
         super().__init__()
         del self.headers["content-length"]
@@ -72,32 +87,35 @@ class LineStream(Response):
         self, model: ServedModel, parts: AsyncIterator[bytes], options: Options, counts: Counter[str], send: Send
     ) -> None:
         """Send a line for each post, and count them."""
-        begun: asyncio.Queue[tuple[list[Line], asyncio.Task[list[Answer]]] | Problem | None]
+        begun: asyncio.Queue[tuple[_Chunk, asyncio.Task[list[Answer]]] | Problem | None]
         begun = asyncio.Queue(_CHUNKS_AHEAD)
 
         async def read() -> None:
             try:
                 async with aclosing(self._chunks(parts)) as chunks:
                     async for chunk in chunks:
-                        await begun.put((chunk, tasks.create_task(self._answers(model, chunk))))
+                        await held.hold(chunk.bytes)
+                        await begun.put((chunk, tasks.create_task(self._answers(model, chunk.lines))))
                 await begun.put(None)
             except Problem as problem:
                 await begun.put(problem)  # after the answers to what was read before
 
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(read())
-                while (item := await begun.get()) is not None:
-                    if isinstance(item, Problem):
-                        raise item
-                    chunk, task = item
-                    answers, first, policy = await task, counts["total"], model.bundle.policy
-                    results = [
-                        result(first + place, line.id if isinstance(line, PostIn) else None, answer, policy, options)
-                        for place, (line, answer) in enumerate(zip(chunk, answers, strict=True))
-                    ]
-                    counts.update(summary(answers))
-                    await send({"type": "http.response.body", "body": _lines(results), "more_body": True})
+            with self._service.admission.held_by_stream() as held:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(read())
+                    while (item := await begun.get()) is not None:
+                        if isinstance(item, Problem):
+                            raise item
+                        chunk, task = item
+                        answers, first, policy = await task, counts["total"], model.bundle.policy
+                        results = [
+                            result(first + place, _id_of(line), answer, policy, options)
+                            for place, (line, answer) in enumerate(zip(chunk.lines, answers, strict=True))
+                        ]
+                        counts.update(summary(answers))
+                        await send({"type": "http.response.body", "body": _lines(results), "more_body": True})
+                        held.give_back(chunk.bytes)
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
 
@@ -105,17 +123,17 @@ class LineStream(Response):
         self._service.telemetry.problem(problem.code)
         return problem.document(request_id_of(self._request))
 
-    async def _answers(self, model: ServedModel, chunk: list[Line]) -> list[Answer]:
-        posts = [line for line in chunk if isinstance(line, PostIn)]
-        self._service.telemetry.refused([line for line in chunk if isinstance(line, Refused)])
-        while wait := self._charge(len(posts)):  # noqa: ASYNC110  # the rate's clock is nobody's event
+    async def _answers(self, model: ServedModel, lines: list[Line]) -> list[Answer]:
+        posts = [line for line in lines if isinstance(line, PostIn)]
+        self._service.telemetry.refused([line for line in lines if isinstance(line, Refused)])
+        while wait := self._charge(len(lines)):  # noqa: ASYNC110  # the rate's clock is nobody's event
             await asyncio.sleep(wait)
         texts = [post.text for post in posts]
         answers = await self._service.classify_when_there_is_room(model, texts)
         labelled = iter(answers)
-        return [line if isinstance(line, Refused) else next(labelled) for line in chunk]
+        return [line if isinstance(line, Refused) else next(labelled) for line in lines]
 
-    async def _chunks(self, parts: AsyncIterator[bytes]) -> AsyncGenerator[list[Line]]:
+    async def _chunks(self, parts: AsyncIterator[bytes]) -> AsyncGenerator[_Chunk]:
         """The lines, as many at a time as have come in."""
         draining: asyncio.Future[Any] = asyncio.ensure_future(self._service.draining.wait())
         seconds = self._service.settings.client_seconds
@@ -136,8 +154,10 @@ class LineStream(Response):
                     raise Problem(Code.DRAINING, "the service is shutting down; ask another instance for the rest")
                 waiting.remove(part)
                 more = part.result()
-                for chunk in lines.feed(more):
-                    yield chunk
+                for start in range(0, max(1, len(more)), _PIECE_BYTES):
+                    for chunk in lines.feed(more[start : start + _PIECE_BYTES]):
+                        yield chunk
+                        await asyncio.sleep(0)  # a little can be many lines, and others wait
                 if not more:
                     return
                 if b"\n" in more:  # a line must be whole in time, or a client could send a byte now and then for ever
@@ -155,21 +175,21 @@ class _LineReader:
         self._rest = bytearray()
         self._too_long = False
 
-    def feed(self, part: bytes) -> list[list[Line]]:
-        """The chunks that a part makes whole; an empty part ends the last line."""
+    def feed(self, part: bytes) -> Iterator[_Chunk]:
+        """The chunks that a part makes whole, each read when it is asked for; an empty part ends the last line."""
         *whole, rest = (bytes(self._rest) + (part or b"\n")).split(b"\n")
         self._rest = bytearray(rest)
-        chunks: list[list[Line]] = [[]]
+        lines: list[Line] = []
         size = 0
         for line in whole:
             too_long, self._too_long = self._too_long or len(line) > self._limit, False
             if not too_long and not line.strip():
                 continue
-            if len(chunks[-1]) == _CHUNK_POSTS or size + len(line) > _CHUNK_BYTES:
-                chunks.append([])
-                size = 0
+            if len(lines) == _CHUNK_POSTS or (lines and size + len(line) > _CHUNK_BYTES):
+                yield _Chunk(lines, size)
+                lines, size = [], 0
             size += len(line)
-            chunks[-1].append(
+            lines.append(
                 Refused(ItemErrorCode.LINE_TOO_LONG, f"the line has more than {self._limit} bytes")
                 if too_long
                 else parse_line(line)
@@ -177,7 +197,12 @@ class _LineReader:
         if len(self._rest) > self._limit:
             self._rest.clear()
             self._too_long = True
-        return [chunk for chunk in chunks if chunk]
+        if lines:
+            yield _Chunk(lines, size)
+
+
+def _id_of(line: Line) -> str | None:
+    return line.id if isinstance(line, PostIn) else None
 
 
 def _lines(plain: list[dict[str, Any]]) -> bytes:

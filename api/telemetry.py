@@ -8,12 +8,15 @@ import os
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from math import nan
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.answers import Answer, Refused
 from api.schemas import WarningCode
+from api.traffic import Baseline, RecentTraffic
 from model.bundle import Manifest
 from model.engine import RunReport
 
@@ -96,16 +99,36 @@ class Telemetry:
             multiprocess_mode="livesum",
         )
         self._served: tuple[str, str, str] | None = None
+        # Of several processes each sees its share of the same posts, so that any of them may speak.
+        self._drift = Gauge(
+            "triage_drift",
+            "Share of recent posts that get other labels than the calibration posts got (total variation distance)",
+            ["head"],
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self._confidence_shift = Gauge(
+            "triage_confidence_shift",
+            "Mean confidence of recent posts less that of the calibration posts",
+            ["head"],
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self._traffic: RecentTraffic | None = None
+        self._drifting: set[str] = set()
         self._replacements = Counter(
             "triage_model_replacements", "Models put in service in place of another", ["outcome"], registry=registry
         )
 
-    def model(self, manifest: Manifest) -> None:
-        """Which model is served from now on."""
+    def model(self, manifest: Manifest, baseline: Baseline | None = None) -> None:
+        """Which model is served from now on, and what recent posts are held against."""
         if self._served:
             self._model.labels(*self._served).set(0)
         self._served = (manifest.name, str(manifest.version), manifest.precision)
         self._model.labels(*self._served).set(1)
+        for head in self._drifting:  # what was said of another model
+            self._drift_is(head, nan, nan)
+        self._traffic = RecentTraffic(baseline, self._drift_is) if baseline else None
 
     def replaced(self, outcome: str) -> None:
         """A model was replaced (`done`) or not (`failed`)."""
@@ -147,7 +170,15 @@ class Telemetry:
         self._actions.add(Tally((decision.action,) for decision in decisions))
         self._reasons.add(Tally((reason,) for decision in decisions for reason in decision.reasons))
         heads = [pair for decision in decisions for pair in decision.heads.items()]
-        self._labels.add(Tally((name, head.label, "accept" if head.accepted else "review") for name, head in heads))
+        labels: Tally[tuple[str, ...]] = Tally(
+            (name, head.label, "accept" if head.accepted else "review") for name, head in heads
+        )
+        self._labels.add(labels)
+        if self._traffic and decisions:
+            confidence = {
+                name: sum([decision.heads[name].confidence for decision in decisions]) for name in decisions[0].heads
+            }
+            self._traffic.add(len(labelled), labels, confidence)
 
     def refused(self, items: Sequence[Refused]) -> None:
         """Posts, or lines of a stream, could not be labelled."""
@@ -159,9 +190,15 @@ class Telemetry:
         """In Prometheus' text format; of all processes where there are several."""
         if MULTIPROCESS_FOLDER not in os.environ:
             return generate_latest(self._registry)
+        Path(os.environ[MULTIPROCESS_FOLDER]).mkdir(parents=True, exist_ok=True)  # somebody may have tidied up
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # the library has no types here
         return generate_latest(together)
+
+    def _drift_is(self, head: str, distance: float, confidence: float) -> None:
+        self._drifting.add(head)
+        self._drift.labels(head).set(distance)
+        self._confidence_shift.labels(head).set(confidence)
 
 
 class _Counts:

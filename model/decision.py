@@ -67,7 +67,7 @@ def decide(scores: Scores, policy: Policy) -> list[Decision]:
     reason.
     """
     answers = {name: _answers(scores.logits[name], head) for name, head in policy.heads.items()}
-    novel = _novel(scores, policy)
+    novel = is_novel(scores, policy).tolist()
     return [
         _route({name: column[index] for name, column in answers.items()}, policy, novel[index])
         for index in range(len(scores))
@@ -105,6 +105,13 @@ def chosen(probabilities: NDArray[np.float64], head: HeadPolicy) -> NDArray[np.i
     return places
 
 
+def is_novel(scores: Scores, policy: Policy) -> NDArray[np.bool_]:
+    """`(n_posts,)`: whether each post is out of scope."""
+    if policy.novelty is None:
+        return np.zeros(len(scores), np.bool_)
+    return np.greater(energy(scores.logits[policy.novelty.head]), policy.novelty.threshold)
+
+
 def reasons_of(policy: Policy) -> tuple[str, ...]:
     """The closed list of reasons that `decide` can give under a policy."""
     return (*((OUT_OF_SCOPE,) if policy.novelty else ()), *(_below_threshold(head) for head in policy.heads))
@@ -131,13 +138,6 @@ def _label_sets(
         tuple(head.labels[place] for place in order if place == best or row[place] >= least)
         for best, row, order in zip(places, probabilities, by_probability, strict=True)
     ]
-
-
-def _novel(scores: Scores, policy: Policy) -> Sequence[bool]:
-    if policy.novelty is None:
-        return [False] * len(scores)
-    novel: list[bool] = (energy(scores.logits[policy.novelty.head]) > policy.novelty.threshold).tolist()
-    return novel
 
 
 def _route(heads: dict[str, HeadDecision], policy: Policy, novel: bool) -> Decision:

@@ -38,6 +38,7 @@ class Waiting(Generic[A]):
     Attributes:
         place: of the post among those of the asker.
         tokens: its length.
+        taken: it is in the queue no more.
     """
 
     asker: A
@@ -146,9 +147,9 @@ class _Lane(Generic[A]):
                 if run and (padded > most or padded - tokens - length > _PADDING * padded):
                     break
                 post = bucket.popleft()
+                post.taken = True
                 self.tokens -= length
                 if not post.asker.done():
-                    post.taken = True
                     run.append(post)
                     tokens, longest = tokens + length, padded_length
             if not bucket:
@@ -169,6 +170,19 @@ class _Lane(Generic[A]):
         return waiting
 
     def _oldest(self) -> Waiting[A] | None:
-        while self._by_age and (self._by_age[0].taken or self._by_age[0].asker.done()):
+        while self._by_age:
+            post = self._by_age[0]
+            if not post.taken:
+                if not post.asker.done():
+                    return post
+                self._remove_oldest_of(post.tokens)
             self._by_age.popleft()
-        return self._by_age[0] if self._by_age else None
+        return None
+
+    def _remove_oldest_of(self, length: int) -> None:
+        """Of posts of a length, which may be so rare that no run would come by them."""
+        bucket = self._by_length[length]
+        bucket.popleft().taken = True
+        self.tokens -= length
+        if not bucket:
+            del self._by_length[length]

@@ -12,6 +12,8 @@ import re
 import secrets
 import sys
 import tempfile
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, aclosing, suppress
@@ -21,7 +23,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -47,6 +49,9 @@ _NDJSON = b"application/x-ndjson"
 _CONNECTIONS = 8
 _WITNESS_EVERY = 100  # bodies
 _PATIENCE = 30  # seconds for an answer
+_HEALTHY = 2.0  # seconds for a sign of life
+_LOOK_EVERY = 0.05
+_MANY_LINES = 30_000
 _SECRET_KEY = re.compile(rb'"[^"]*%b[^"]*"\s*:' % SECRET.encode())
 _ROUNDING = 1.5e-6  # of a confidence, which has six digits
 
@@ -57,6 +62,7 @@ _NO_JSON: Codes = frozenset({"invalid_json"})
 _NO_REQUEST: Codes = frozenset({"invalid_request"})
 _NO_HTTP: Codes = frozenset({"invalid_http"})
 _TOO_LARGE: Codes = frozenset({"body_too_large", "queue_full"})
+_MANY_VALUES: Codes = frozenset({"body_too_large"})
 _NO_TYPE: Codes = frozenset({"unsupported_media_type"})
 _NO_ENCODING: Codes = frozenset({"invalid_encoding"})
 _ANY_FIELDS = _VALID | _NO_REQUEST
@@ -187,8 +193,8 @@ def nested(random: Random, plain: Any, served: Served) -> tuple[bytes, Codes]:
     opening, closing = random.choice(((b"[", b"]"), (b'{"text":', b"}"), (b'{"posts":[', b"]}")))
     deep = opening * depth + (b"0" + closing * depth) * (random.random() < 0.7)
     if random.random() < 0.5:
-        return deep, _NO_REQUEST | _NO_JSON
-    return _placed(random, plain, deep), _NO_REQUEST | _NO_JSON
+        return deep, _NO_REQUEST | _NO_JSON | _MANY_VALUES
+    return _placed(random, plain, deep), _NO_REQUEST | _NO_JSON | _MANY_VALUES
 
 
 def numbered(random: Random, plain: Any, served: Served) -> tuple[bytes, Codes]:
@@ -336,7 +342,7 @@ def lines_of(data: bytes) -> int:
 # Requests
 
 
-# TYPE stands for the content type of the body, SECRET for the word, MUCH for a lot, CRLF for what it says.
+# TYPE and LENGTH stand for those of the body, SECRET for the word, MUCH for a lot, ZEROS and CRLF for what they say.
 _ODD_HEADERS: Mapping[Codes | None, bytes] = {
     # These change nothing. Of two the first holds.
     None: b"""
@@ -344,6 +350,7 @@ Content-Type:  TYPE ;
 Content-Type: TYPE;charset=\xff
 Content-Type: TYPE;;=CRLFContent-Type: a/b
 Content-Encoding: Identity
+Content-Length: ZEROSLENGTH
 X-Deadline-Ms: 999999999CRLFX-Deadline-Ms: 0
 X-Request-ID: two words
 X-Request-ID: SECRET MUCH
@@ -434,7 +441,7 @@ Transfer-Encoding: chunkedCRLFCRLF-1
 Transfer-Encoding: chunkedCRLFCRLFfffffffffffffffff
 """,
 }
-_PLACEHOLDERS = {b"SECRET": SECRET.encode(), b"MUCH": b"x" * 9000, b"CRLF": b"\r\n"}
+_PLACEHOLDERS = {b"SECRET": SECRET.encode(), b"MUCH": b"x" * 9000, b"ZEROS": b"0" * 5000, b"CRLF": b"\r\n"}
 _ODD_STARTS = (b"post /classify HTTP/1.1", b"POST classify HTTP/1.1", b"POST /classify HTTP/9.9", b"/classify", b"\x00")
 
 
@@ -491,10 +498,25 @@ def bomb(random: Random, body: Body, served: Served) -> Case:
     return Case(message(sent, b"Content-Encoding: gzip"), _VALID if body.is_lines else _TOO_LARGE, results=1)
 
 
+def heavy(random: Random, body: Body, served: Served) -> Case:
+    """A little gzip that is a lot of faults, of values or of lines, each of which takes its time."""
+    if body.is_lines:
+        line = random.choice((b"1", b"[]", b"{}", b"\n", b'{"txt":1}', b"x"))
+        sent = replace(body, data=_gzip((line + b"\n") * _MANY_LINES))
+        return Case(message(sent, b"Content-Encoding: gzip"), _VALID, results=_MANY_LINES if line.strip() else 0)
+    value, most = random.choice((b"1", b"[]", b"{}", b'"%b"' % served.head.encode())), served.max_body_bytes
+    before, after = random.choice(((b'{"text":"","options":{"heads":[', b"]}}"), (b'{"text":[', b"]}"), (b"[", b"]")))
+    size = min(most, random.choice((15_000, 60_000, most)))  # counted or not, parsed on the event loop or not
+    many = b",".join([value] * ((size - len(before + after)) // (len(value) + 1)))
+    sent = replace(body, data=_gzip(before + many + after))
+    return Case(message(sent, b"Content-Encoding: gzip"), _TOO_LARGE | _NO_REQUEST)
+
+
 def headed(random: Random, body: Body, served: Served) -> Case:
     """With an odd header."""
     codes, headers = random.choice(list(_ODD_HEADERS.items()))
     header = random.choice(headers.strip().split(b"\n")).replace(b"TYPE", body.media_type)
+    header = header.replace(b"LENGTH", b"%d" % len(body.data))
     for name, value in _PLACEHOLDERS.items():
         header = header.replace(name, value)
     return Case(message(body, header), codes or body.codes, body.results)
@@ -591,6 +613,7 @@ WRAPS: Mapping[Wrap, float] = {
     packed: 4,
     torn: 4,
     bomb: 0.02,
+    heavy: 0.02,
     headed: 15,
     started: 0.5,
     hurried: 1,
@@ -769,6 +792,41 @@ async def _read_answer(reader: asyncio.StreamReader) -> Answer:
     return Answer(status, headers, b"".join(parts))
 
 
+class Health:
+    """How long the service takes at most to say that it lives, as seen from a thread of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.slowest = 0.0
+        self._url = url
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """
+        Raises:
+            Unexpected: it took too long.
+        """
+        _require(self.slowest < _HEALTHY, f"the service was silent for {self.slowest:.1f} seconds")
+
+    def _look(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=_PATIENCE) as client:
+            while not self._ended.wait(_LOOK_EVERY):
+                began = time.monotonic()
+                try:
+                    client.get("/livez").raise_for_status()
+                except httpx.HTTPError:
+                    self.slowest = math.inf
+                self.slowest = max(self.slowest, time.monotonic() - began)
+
+
 class Witness:
     """A valid request, as JSON and as lines, whose answer must stay what it was."""
 
@@ -837,6 +895,7 @@ def fuzz(
                 try:
                     answer = await connection.ask(case)
                     code = contract.code_of(case, answer)
+                    health.check()
                 except (Unexpected, TimeoutError) as error:
                     raise Unexpected(str(error) or "no answer in time", case.data, each) from error
                 counts[answer.status if answer else None, code] += 1
@@ -857,7 +916,8 @@ def fuzz(
             ) from None
         await _rest(url)
 
-    asyncio.run(run())
+    with Health(url) as health:
+        asyncio.run(run())
     return counts
 
 

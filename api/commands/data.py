@@ -111,7 +111,7 @@ def split(
         note(
             f"{ungrouped} of {len(examples)} posts name no group ({' or '.join(GROUP_FIELDS)}): each is dealt by itself"
         )
-    empty = [name for name in _PARTS if not parts[name]]
+    empty = [name for name, part in parts.items() if not part]
     if empty:
         raise DataError(f"nothing fell into {empty}; give more data, or other --shares; nothing was written")
     output.mkdir(parents=True, exist_ok=True)
@@ -314,8 +314,9 @@ def _shares(text: str) -> dict[str, float]:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) != len(_PARTS) or min(numbers) <= 0 or abs(sum(numbers) - 1) > 1e-6:
+    if len(numbers) != len(_PARTS) or min(numbers) < 0 or abs(sum(numbers) - 1) > 1e-6:
         raise ConfigurationError(
-            f"--shares is {text!r}; expected four positive numbers that sum to 1, such as 0.7,0.1,0.1,0.1"
+            f"--shares is {text!r}; expected four numbers that sum to 1, such as 0.7,0.1,0.1,0.1; a part "
+            "of 0 is not made"
         )
-    return dict(zip(_PARTS, numbers, strict=True))
+    return {part: share for part, share in zip(_PARTS, numbers, strict=True) if share}

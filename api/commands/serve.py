@@ -1,6 +1,7 @@
 """`triage serve`."""
 
 import ipaddress
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,7 @@ def serve(
     models: ModelsOption = None,
 ) -> None:
     """Serve a bundle over HTTP. Every other setting: `triage config`."""
+    from api.guard import in_url
     from api.server import Serving, listen
     from api.server import serve as run
     from api.workers import serve_with_workers
@@ -31,16 +33,28 @@ def serve(
     flags = {"host": host, "port": port, "model": model, "threads": threads, "workers": workers, "models": models}
     settings = load_settings(flags)
     bundle = Bundle.load(registry(settings.models).resolve(settings.model))
-    with listen(settings.host, settings.port) as listener, tempfile.TemporaryDirectory(prefix="triage-") as shared:
+    with (
+        listen(settings.host, settings.port) as listener,
+        tempfile.TemporaryDirectory(prefix="triage-", dir=_runtime_folder()) as shared,
+    ):
         port = listener.getsockname()[1]
         scheme = "https" if settings.tls_certificate else "http"
-        note(f"serving {bundle.manifest.reference} on {scheme}://{settings.host}:{port} (docs at /docs)")
+        note(f"serving {bundle.manifest.reference} on {scheme}://{in_url(settings.host)}:{port} (docs at /docs)")
         _warn_of_open_door(settings)
         serving = Serving(bundle.path, settings, listener, Path(shared))
         if settings.workers == 1:
             run(serving)
         else:
             serve_with_workers(serving)
+
+
+def _runtime_folder() -> str | None:
+    """Where nobody tidies up while the service runs, as systemd gives it to a service or to a user."""
+    for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        folder = os.environ.get(name, "").partition(":")[0]
+        if folder and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    return None
 
 
 def _warn_of_open_door(settings: Settings) -> None:

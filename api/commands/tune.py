@@ -1,7 +1,7 @@
 """`triage tune`."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,8 +60,13 @@ def tune(
     ] = False,
     volume: Annotated[str | None, typer.Option(help="posts that come in, such as 20000/day")] = None,
     review_minutes: Annotated[float, typer.Option(min=0.01, help="that a person takes for a post")] = 2.0,
-    review_hours: Annotated[float, typer.Option(min=0.1, help="that a person reviews a day")] = 8.0,
+    review_hours: Annotated[float, typer.Option(min=0.1, help="that a person reviews a day")] = 6.0,
     test: Annotated[Path | None, typer.Option(help="other labelled posts, to see what the policy does on them")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="OUT.html", help="write a page about the posts under the tuned policy"),
+    ] = None,
+    no_texts: Annotated[bool, typer.Option("--no-texts", help="leave the texts of posts out of the report")] = False,
     apply: Annotated[bool, typer.Option("--apply", help="write the policy as the next version of the bundle")] = False,
     seed: Annotated[int, typer.Option(help="of how posts are dealt out to what needs some of its own")] = 13,
     allow_training_rows: Annotated[
@@ -108,6 +113,8 @@ def tune(
         print_json(found)
     else:
         _show(tuned, tested, bundle, staffing, names)
+    if report:
+        _report(report, tuned, tested or tuned.judged, bundle, request, staffing, names, texts=not no_texts)
     if not tuned.kept:
         if apply:
             note("nothing is written: a target was refused")
@@ -175,6 +182,36 @@ def _show(
         note(line)
     if tuned.outcomes:
         note(sentences.promised_on(tuned, files))
+
+
+def _report(
+    path: Path,
+    tuned: "TunedPolicy",
+    posts: "ScoredPosts",
+    bundle: Bundle,
+    request: "Request",
+    staffing: "Staffing | None",
+    files: Sequence[str],
+    *,
+    texts: bool,
+) -> None:
+    from evaluation.report.document import write_report
+    from evaluation.report.figures import About, Options
+    from evaluation.tuning.sentences import promised_on, refusals
+
+    notes = [*refusals(tuned), *([promised_on(tuned, files)] if tuned.outcomes else [])]
+    about = About(
+        f"What {bundle.manifest.reference} would do under another policy",
+        files,
+        {"Bundle": bundle.manifest.reference, "Policy": f"{tuned.policy.version}, not applied by this page"},
+        notes,
+    )
+    options = Options(texts=texts, costs=request.costs)
+    if staffing:
+        volume, minutes, hours = staffing.posts_per_day, staffing.minutes, staffing.hours
+        options = replace(options, volume=volume, review_minutes=minutes, hours=hours)
+    write_report(path, posts, tuned.policy, bundle.taxonomy, about, options)
+    note(f"wrote {path}" + ("; it holds texts of posts, --no-texts leaves them out" if texts else ""))
 
 
 def _apply(

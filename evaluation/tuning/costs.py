@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import ConfigurationError
 from data.taxonomy import Head, Taxonomy
-from evaluation.routes import thresholds_of
+from evaluation.routes import NEVER, thresholds_of
 from evaluation.scored import ScoredPosts, said_of
 from evaluation.targets import targets_of
+from evaluation.tuning.risk_control import grid_floor
 from model.decision import calibrated, is_novel
 from model.policy import Policy
 from model.scores import UNLABELLED
@@ -22,7 +23,6 @@ Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 _FOLDS = 5
 _ROUNDS = 5
-_STEPS = 200  # thresholds that are tried for a head
 
 
 class HeadCosts(BaseModel):
@@ -110,24 +110,16 @@ def cheapest(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, costs: Cost
     ledger = _Ledger(posts, policy, taxonomy, costs)
     least = thresholds_of(policy)
     for _ in range(_ROUNDS):
-        before = {name: values.copy() for name, values in least.items()}
+        before = dict(least)
         for name in heads:
-            kept = [policy.heads[name].threshold_of(label) for label in policy.unowned.get(name, ())]
-            places = [policy.heads[name].labels.index(label) for label in policy.unowned.get(name, ())]
-            candidates = _candidates(ledger.confidence[name])
-            totals = []
-            for threshold in candidates:
-                least[name] = np.full(len(policy.heads[name].labels), threshold)
-                least[name][places] = np.maximum(kept, threshold)
-                totals.append(ledger.costs(least).sum())
-            least[name] = np.full(len(policy.heads[name].labels), candidates[int(np.argmin(totals))])
-            least[name][places] = np.maximum(kept, least[name][places])
+            head = policy.heads[name]
+            unowned = np.isin(head.labels, policy.unowned.get(name, ()))
+            kept = np.where(unowned, head.thresholds, 0.0)
+            least[name] = np.maximum(kept, ledger.best_threshold(name, kept, least))
         if all(np.array_equal(before[name], least[name]) for name in heads):
             break
-    changed = dict(policy.heads)
-    for name in heads:
-        changed[name] = changed[name].with_thresholds(least[name].tolist())
-    return policy.model_copy(update={"heads": changed})
+    changed = {name: policy.heads[name].with_thresholds(least[name].tolist()) for name in heads}
+    return policy.model_copy(update={"heads": {**policy.heads, **changed}})
 
 
 def cost_per_1000(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, costs: Costs) -> float:
@@ -161,24 +153,42 @@ class _Ledger:
             [policy.owner is not None and example.labels.get(policy.owner) is not None for example in posts.examples]
         )
         self._said: dict[str, NDArray[np.intp]] = {}
-        self.confidence: dict[str, NDArray[np.float64]] = {}
+        self._confidence: dict[str, NDArray[np.float64]] = {}
         self._unowned: dict[str, NDArray[np.bool_]] = {}
         self._errors = np.zeros(len(posts))
         for head in taxonomy:
             said, confidence = said_of(
                 calibrated(posts.scores.logits[head.name], policy.heads[head.name]), policy.heads[head.name]
             )
-            self._said[head.name], self.confidence[head.name] = said, confidence
+            self._said[head.name], self._confidence[head.name] = said, confidence
             places = [head.labels.index(label) for label in policy.unowned.get(head.name, ())]
             self._unowned[head.name] = np.isin(said, places)
             self._errors += _errors(posts, head, said, costs)
+
+    def best_threshold(self, name: str, kept: NDArray[np.float64], least: Mapping[str, NDArray[np.float64]]) -> float:
+        """The threshold of a head at which all posts together cost least, those of the other heads being as they are.
+
+        Args:
+            kept: `(n_labels,)`: below it no label of the head is accepted in any case.
+        """
+        confidence = self._confidence[name]
+        keys = np.where(confidence >= kept[self._said[name]], grid_floor(confidence), NEVER)
+        accepted, refused = (self.costs({**least, name: np.full(len(kept), threshold)}) for threshold in (0.0, np.inf))
+        order = np.argsort(-keys, kind="stable")
+        order = order[keys[order] >= 0]
+        falling = keys[order]
+        last_of_key = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)) if len(order) else order
+        changes = np.cumsum((accepted - refused)[order])[last_of_key]
+        # Of refusing all, accepting some, and accepting all, with those that are less sure than any here.
+        thresholds = np.concatenate([[1.0], falling[last_of_key[:-1]], [0.0] * bool(len(order))])
+        return float(thresholds[np.argmin(np.append(0.0, changes))])
 
     def costs(self, least: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
         """`(n_posts,)`."""
         automatic = ~self._novel
         ignored = np.zeros(len(automatic), bool)
         for name, said in self._said.items():
-            accepted = self.confidence[name] >= least[name][said]
+            accepted = self._confidence[name] >= least[name][said]
             ignored |= accepted & self._unowned[name]
             automatic &= accepted
         ignored &= ~self._novel
@@ -193,12 +203,6 @@ def _errors(posts: ScoredPosts, head: Head, said: NDArray[np.intp], costs: Costs
     gold = targets_of(posts.examples, head)
     matrix = costs.heads[head.name].matrix(head.labels)
     return np.where(gold == UNLABELLED, 0.0, matrix[np.maximum(gold, 0), said])
-
-
-def _candidates(confidence: NDArray[np.float64]) -> list[float]:
-    """Thresholds to try: from none to one that nothing reaches but certainty."""
-    quantiles = np.quantile(confidence, np.linspace(0, 1, _STEPS)) if len(confidence) else np.empty(0)
-    return [0.0, *sorted({float(value) for value in np.round(quantiles, 6)} - {0.0, 1.0}), 1.0]
 
 
 def _unknown(costs: Costs, taxonomy: Taxonomy) -> Sequence[str]:

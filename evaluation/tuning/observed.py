@@ -32,7 +32,7 @@ class Staffing:
 
     posts_per_day: float
     minutes: float
-    hours: float = 8.0
+    hours: float = 6.0
 
     def reviewers(self, share: float) -> float:
         """People needed where that share of the posts goes to them."""

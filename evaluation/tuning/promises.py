@@ -74,10 +74,6 @@ class Wishes:
     promises: tuple[Promise, ...]
     max_coverage: bool = False
 
-    def about(self, head: str | None, *measures: Measure) -> list[Promise]:
-        """The promises about a head, or the route where that is `None`, by any of these measures."""
-        return [promise for promise in self.promises if promise.head == head and promise.measure in measures]
-
 
 def parse_targets(texts: Sequence[str], taxonomy: Taxonomy) -> Wishes:
     """Read targets as they stand on the command line.

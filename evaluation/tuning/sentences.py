@@ -15,13 +15,16 @@ def refusals(tuned: TunedPolicy) -> list[str]:
 def promised_on(tuned: TunedPolicy, files: Sequence[str]) -> str:
     """What every promise rests on.
 
+    One post of each group is looked at, so that a large group weighs as much as a small one: where groups of many posts
+    go wrong more often, so does the stream.
+
     Args:
         files: names of those with the labelled posts.
     """
-    grouped = ", one of each group," if tuned.independent < len(tuned.judged) else ""
+    grouped = ", each group counting as one post" if tuned.independent < len(tuned.judged) else ""
     return (
-        f"each target holds by itself, with its chance, for posts drawn like those of {', '.join(files)}: "
-        f"{tuned.independent} posts{grouped} bear it out; for others, or when the stream changes, it promises nothing"
+        f"each target holds by itself, with its chance, for posts drawn like those of {', '.join(files)}{grouped} "
+        f"({tuned.independent:,} bear it out); for others, or when the stream changes, it promises nothing"
     )
 
 

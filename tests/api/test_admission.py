@@ -157,5 +157,27 @@ def test_a_stream_waits_where_a_request_is_refused_and_leaves_half_of_the_room()
     assert order == ["answered", "streamed"]
 
 
+def test_bytes_of_streams_wait_for_room_and_leave_half_of_it() -> None:
+    async def run() -> None:
+        found = admission(max_bytes=100)
+        with found.held_by_stream() as first, found.held_by_stream() as second:
+            await first.hold(80)  # a stream that is alone is never kept waiting for its length
+            waiting = asyncio.create_task(second.hold(10))
+            with found.held_bytes() as hold:
+                hold(20)
+                await asyncio.sleep(0.01)
+                assert not waiting.done()
+                first.give_back(40)
+                await waiting
+                assert (found.bytes, first.bytes, second.bytes) == (70, 40, 10)
+                waiting = asyncio.create_task(second.hold(5))
+                await asyncio.sleep(0.01)
+                assert not waiting.done()
+                waiting.cancel()
+        assert found.bytes == 0
+
+    asyncio.run(run())
+
+
 def test_tokens_are_estimated_by_length_and_cut_where_the_model_cuts() -> None:
     assert estimated_tokens(["x" * 40, "x" * 4000], longest=128) == 13 + 128

@@ -3,6 +3,7 @@ import logging
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from api.problems import PROBLEM_JSON, STATUS, Code
 from api.schemas import ClassifyResponse
+from api.telemetry import MULTIPROCESS_FOLDER, Telemetry
 from model.bundle import Bundle
 from model.engine import Engine
 from model.tokenizer import Encoded
@@ -133,7 +135,7 @@ def test_the_same_text_gets_the_same_answer_alone_and_in_any_batch(client: httpx
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"\xff\xfe\xff", b"[" * 100_000, b'{"text": NaN}', b'{"text": "a"} {"text": "b"}', b"1" * 5000],
+    [b"", b"{", b"\xff\xfe\xff", b"[" * 15_000, b'{"text": NaN}', b'{"text": "a"} {"text": "b"}', b"1" * 5000],
     ids=["empty", "cut", "binary", "deep", "NaN", "two", "long number"],
 )
 def test_what_is_not_json_is_a_400(serving: Serving, body: bytes) -> None:
@@ -308,9 +310,10 @@ def test_what_is_refused_before_it_is_a_request_is_counted_too(serving: Serving)
         assert 'triage_problems_total{code="invalid_http"} 1.0' in client.get("/metrics").text
 
 
-def test_nothing_more_is_scored_for_a_client_that_hung_up(bundle: Bundle) -> None:
+@pytest.mark.parametrize("padding", [0, 300_000])
+def test_nothing_more_is_scored_for_a_client_that_hung_up(bundle: Bundle, padding: int) -> None:
     gated = GatedBundle(bundle.path, bundle.manifest, bundle.taxonomy, bundle.policy)
-    body = json.dumps({"posts": [{"text": "late " * 30}] * 100}).encode()
+    body = json.dumps({"posts": [{"text": "late " * 30}] * 100}).encode() + b" " * padding
     head = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with serving_app(gated, threads=1, cached_posts=0) as client:
         with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
@@ -335,6 +338,36 @@ def test_a_deadline_that_is_no_number_of_milliseconds_is_refused(client: httpx.C
     answer = client.post("/classify", json={"text": "late"}, headers={b"X-Deadline-Ms": given.encode()})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "X-Deadline-Ms"
+
+
+@pytest.mark.parametrize("length", ["0" * 5000 + "16", "16" + "0" * 16])
+def test_a_declared_length_of_many_digits_is_a_length(client: httpx.Client, length: str) -> None:
+    """Python reads no number of thousands of digits."""
+    body = b'{"text": "late"}'
+    head = f"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
+        connection.sendall(head.encode() + b"\r\n\r\n" + body)
+        status = int(connection.recv(10_000).split()[1])
+    assert status == (200 if length.startswith("0") else 413)
+
+
+def test_where_the_time_went_is_told_unless_it_is_not_to_be(serving: Serving, client: httpx.Client) -> None:
+    assert "inference;dur=" in client.post("/classify", json={"text": "late"}).headers["server-timing"]
+    with serving(server_timing=False) as silent:
+        assert "server-timing" not in silent.post("/classify", json={"text": "late"}).headers
+
+
+def test_metrics_are_told_after_their_folder_was_tidied_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MULTIPROCESS_FOLDER, str(tmp_path / "gone" / "metrics"))
+    assert Telemetry().render() == b""
+
+
+@pytest.mark.parametrize("names", [4000, 3])
+def test_a_stream_may_have_only_the_parameters_that_there_are(client: httpx.Client, names: int) -> None:
+    query = "&".join(f"x{number}=" for number in range(names))
+    answer = client.post(f"/classify?{query}", content=b"", headers={"content-type": "application/x-ndjson"})
+    document = assert_problem(answer, Code.INVALID_REQUEST)
+    assert [fault["field"] for fault in document["errors"]] == ["query"]
 
 
 def test_a_request_within_its_deadline_is_answered(client: httpx.Client) -> None:

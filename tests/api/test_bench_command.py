@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import app
+from api.probe import first_answer
 from model.bundle import Bundle
 
 
@@ -62,3 +63,15 @@ def test_bench_soaks_and_says_how_memory_went(bench: Any) -> None:
         assert len(course[name]) == 20
         assert course[name][-1] < course[name][0] + 60  # megabytes; the full command is what shows a slow leak
     assert "after a quarter" in bench("--soak")
+
+
+def test_the_service_that_is_measured_has_no_settings_but_its_own(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRIAGE_KEYS_FILE", str(tmp_path / "keys.json"))  # which is not there
+    monkeypatch.setenv("TRIAGE_HOST", "192.0.2.7")  # nor is this machine
+    Path("triage.toml").write_text("port = 80\nkeys_file = 'keys.json'\n")
+    seconds, megabytes = first_answer(bundle.path)
+    assert seconds > 0
+    assert megabytes > 10

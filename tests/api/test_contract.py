@@ -155,9 +155,20 @@ def slow_body(bundle: Bundle, _: Path) -> httpx.Response:
     return send(bundle, _HEAD + b"Content-Length: 99\r\n\r\n{", client_seconds=0.2)
 
 
+@provokes(Code.CLIENT_TOO_SLOW)
+def slow_body_by_default(bundle: Bundle, _: Path) -> httpx.Response:
+    """The time to send a request is the same as the time to answer it."""
+    return send(bundle, _HEAD + b"Content-Length: 99\r\n\r\n{", client_seconds=0.2, timeout_seconds=0.2)
+
+
 @provokes(Code.BODY_TOO_LARGE)
 def large_body(bundle: Bundle, _: Path) -> httpx.Response:
     return post(bundle, b" " * 1025, max_body_bytes=1024)
+
+
+@provokes(Code.BODY_TOO_LARGE)
+def many_values(bundle: Bundle, _: Path) -> httpx.Response:
+    return post(bundle, b"[" * 100_000)
 
 
 @provokes(Code.BODY_TOO_LARGE)
@@ -228,6 +239,12 @@ def broken_engine(bundle: Bundle, _: Path) -> httpx.Response:
         return ask(client)
 
 
+@provokes(Code.TOO_MANY_CONNECTIONS)
+def one_connection_too_many(bundle: Bundle, _: Path) -> httpx.Response:
+    with serving_app(bundle, max_connections=1) as client:  # whose own is kept alive
+        return ask(client)
+
+
 @provokes(Code.LOADING)
 def not_loaded_yet(bundle: Bundle, _: Path, *operation: str) -> httpx.Response:
     loading = LoadingBundle(bundle.path, bundle.manifest, bundle.taxonomy, bundle.policy)
@@ -266,6 +283,11 @@ def late(bundle: Bundle, _: Path) -> httpx.Response:
 def later_than_wished(bundle: Bundle, _: Path) -> httpx.Response:
     with held(bundle) as client:
         return ask(client, **{DEADLINE: "100"})
+
+
+@provokes(Code.TIMEOUT)
+def body_later_than_wished(bundle: Bundle, _: Path) -> httpx.Response:
+    return send(bundle, _HEAD + b"Content-Length: 99\r\nX-Deadline-Ms: 100\r\n\r\n{")
 
 
 @pytest.fixture(scope="module")

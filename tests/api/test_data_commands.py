@@ -127,7 +127,7 @@ def test_a_leak_between_files_fails_the_check_and_is_named_without_its_text(tmp_
         (("import", "export.csv", "--label", "intent", "-o", "o.jsonl"), "--label 'intent': expected HEAD=COLUMN"),
         (("import", "nowhere.csv", "--label", "a=b", "-o", "o.jsonl"), "nowhere.csv: cannot be read"),
         (("split", "export.csv", "--by", "mood", "-o", "parts"), "--by is 'mood'; expected group, time or random"),
-        (("split", "export.csv", "--shares", "1,1", "-o", "parts"), "expected four positive numbers that sum to 1"),
+        (("split", "export.csv", "--shares", "1,1", "-o", "parts"), "expected four numbers that sum to 1"),
         (("check", "--taxonomy", "t.yaml"), "--taxonomy goes with files"),
     ],
 )

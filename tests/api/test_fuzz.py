@@ -1,5 +1,7 @@
 import json
 import logging
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 
 from model.bundle import Bundle
 from tests import fuzz
-from tests.api.conftest import Serving, serving_app
+from tests.api.conftest import Client, Serving, serving_app
 from tests.api.test_app import BrokenBundle
 from tests.fuzz import NO_ANSWER, OK, SECRET, Answer, Case, Contract, Served, Unexpected, make_case
 
@@ -76,6 +78,27 @@ def test_a_service_that_fails_at_valid_requests_is_found_at_once(
         assert fuzz.main(["--url", str(client.base_url), "--bodies", "1"]) == 1
     assert "a valid request: expected ok, found internal_error" in " ".join(capsys.readouterr().err.split())
     assert [path.name for path in tmp_path.iterdir()] == ["triage-fuzz-valid.http"]
+
+
+def test_what_takes_its_time_to_refuse_lets_others_have_their_answers(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fuzz, "WRAPS", {fuzz.heavy: 1})
+    with serving() as client:
+        counts = fuzz.fuzz(str(client.base_url), 24, seed=1)
+    assert {(200, OK), (413, "body_too_large"), (422, "invalid_request")} <= set(counts)
+
+
+def test_a_service_that_is_silent_for_long_is_found(
+    client: Client, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(fuzz, "_HEALTHY", 0.3)
+    freeze = threading.Timer(0.5, client.loop.call_soon_threadsafe, (time.sleep, 1.0))
+    freeze.start()
+    assert fuzz.main(["--url", str(client.base_url), "--bodies", "100000", "--seed", "1"]) == 1
+    freeze.join()
+    assert "the service was silent for" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_run_without_a_fault_ends_with_a_table(client: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:

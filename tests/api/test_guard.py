@@ -80,6 +80,15 @@ def test_a_stream_over_its_rate_is_slowed_down_not_refused(serving: Serving, key
     assert answer.elapsed.total_seconds() > 0.3  # 640 posts at 400 a second, of which a second's worth came at once
 
 
+def test_bad_lines_of_a_stream_count_against_its_rate(serving: Serving, keys: Path) -> None:
+    secret = add_key(keys, "slow", posts_per_second=400)
+    with serving(keys_file=keys) as client:
+        headers = bearer(secret) | {"Content-Type": "application/x-ndjson"}
+        answer = client.post("/classify", headers=headers, content=b"1\n" * 640)
+    assert '"failed": 640' in answer.text.splitlines()[-1]
+    assert answer.elapsed.total_seconds() > 0.3  # as above
+
+
 @pytest.mark.parametrize(
     ("host", "allowed"),
     [
@@ -101,6 +110,11 @@ def test_only_the_hosts_that_are_ours_are_answered_for(tmp_path: Path, host: str
             guard.check("/classify", Headers({"host": host}))
         assert error.value.code is Code.UNKNOWN_HOST
     assert guard.check("/readyz", Headers({"host": host})) is None  # probes ask by address
+
+
+@pytest.mark.parametrize("host", ["[fd00::5]", "[FD00::5]:8000"])
+def test_an_address_of_ipv6_that_is_listened_on_is_answered_for(tmp_path: Path, host: str) -> None:
+    assert Guard(Settings(host="fd00::5"), tmp_path).check("/classify", Headers({"host": host})) is None
 
 
 def test_other_hosts_are_a_setting(tmp_path: Path) -> None:

@@ -248,6 +248,23 @@ def test_a_file_that_becomes_readable_is_read(path: Path, clock: Clock, monkeypa
     assert keys.find(second)
 
 
+def test_a_removed_key_does_not_hold_because_one_look_at_the_file_failed(
+    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when the process had too many files open for a moment."""
+    secret = add_key(path, "shop")
+    keys = KeyFile(path, clock)
+    remove_key(path, "shop")
+    with monkeypatch.context() as shut:
+        shut.setattr(Path, "read_bytes", _refuse)
+        for _ in range(3):
+            clock.now += 1
+            assert keys.find(secret)
+    assert len(caplog.records) == 1
+    clock.now += 1
+    assert keys.find(secret) is None
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

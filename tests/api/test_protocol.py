@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.middleware import DISCONNECTED
+from api.problems import Code, Problem
 from api.protocol import bounded_protocol
 from tests.api.conftest import until
 
@@ -33,8 +34,8 @@ _GET = b"GET / HTTP/1.1\r\n\r\n"
 class Served:
     """A server, and a tiny application that says how its answers ended.
 
-    `/` answers with the number of bytes in the body, `/early` before it has read any, `/never` not at all, and `/large`
-    with `size` bytes, `piece` of them at a time.
+    `/` answers with the number of bytes in the body, `/early` before it has read any, `/never` and `/swallow` not at
+    all, but the latter reads the body, and `/large` with `size` bytes, `piece` of them at a time.
     """
 
     def __init__(self, protocol: type[HttpToolsProtocol], path: Path | None, size: int, piece: int) -> None:
@@ -80,13 +81,15 @@ class Served:
             self.outcomes.append("disconnected" if DISCONNECTED in scope["state"] else "cancelled")
 
     async def _respond(self, path: str, receive: Receive, send: Send) -> None:
-        if path == "/":
+        if path in ("/", "/swallow"):
             size = 0
             more = True
             while more:
                 message = await receive()
                 size += len(message.get("body", b""))
                 more = message.get("more_body", False)
+            if path == "/swallow":
+                await asyncio.Event().wait()
             await _answer(send, str(size).encode())
         elif path == "/early":
             await _answer(send, b"early")
@@ -346,6 +349,46 @@ def test_one_connection_does_not_queue_any_number_of_requests() -> None:
             client.send(b"GET /never HTTP/1.1\r\n\r\n" + _GET * 100_000)
             assert client.rest() == b""
             until(lambda: served.outcomes == ["answered"] * 100 + ["disconnected"])
+
+
+@pytest.mark.parametrize("size", [1, 66_000, 100_000, 200_000, 300_000, _MEGABYTE])
+def test_a_client_that_hangs_up_is_noticed_whatever_the_size_of_the_body(size: int) -> None:
+    with serving() as served:
+        for _ in range(5):
+            with served.connect() as client:
+                client.send(b"POST /swallow HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (size, b"x" * size))
+        until(lambda: served.outcomes == ["disconnected"] * 5)
+
+
+def test_while_a_request_waits_for_the_answer_before_it_no_more_are_read() -> None:
+    with serving() as served, served.connect() as client:
+        body = b"x" * 100_000
+        client.send(b"POST /swallow HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        client.send(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        until(lambda: bool(served.connections) and bool(next(iter(served.connections)).pipeline))
+        (protocol,) = served.connections
+        until(lambda: not protocol.cycle.more_body or protocol.flow.read_paused)
+        assert protocol.flow.read_paused
+
+
+def test_only_so_many_connections_are_open_at_a_time() -> None:
+    refused: list[Problem] = []
+    protocol = bounded_protocol(_PATIENCE, max_connections=2, refused=refused.append)
+    with serving(protocol=protocol) as served:
+        with served.connect() as first, served.connect() as second:
+            for client in (first, second):
+                client.send(_GET)
+                assert client.body() == b"0"
+            with served.connect() as third:
+                document = third.refusal()
+            first.send(_GET)
+            assert first.body() == b"0"
+        assert (document["status"], document["code"], document["limit"]) == (503, "too_many_connections", 2)
+        assert [problem.code for problem in refused] == [Code.TOO_MANY_CONNECTIONS]
+        until(lambda: not served.connections)
+        with served.connect() as client:
+            client.send(_GET)
+            assert client.body() == b"0"
 
 
 def test_requests_leave_no_timers() -> None:

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import shutil
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -139,6 +140,13 @@ def test_a_torn_state_begins_anew(limiter: RateLimiter, tmp_path: Path) -> None:
     limiter.charge(KEY, 1000, 1)
     os.truncate(tmp_path / "limits" / KEY, 3)
     assert limiter.charge(KEY, 1, 1) == 0.0
+    assert limiter.charge(KEY, 1, 1) > 0
+
+
+def test_a_folder_that_was_tidied_away_is_made_again(limiter: RateLimiter, tmp_path: Path) -> None:
+    limiter.charge(KEY, 1000, 1)
+    shutil.rmtree(tmp_path / "limits")
+    assert limiter.charge(KEY, 1000, 1) == 0.0
     assert limiter.charge(KEY, 1, 1) > 0
 
 

@@ -1,4 +1,5 @@
 import ssl
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import trustme
 
 from api.app import create_app
-from api.commands.serve import _warn_of_open_door
+from api.commands.serve import _warn_of_open_door, serve
 from api.server import server_config
 from api.settings import Settings
 from data.errors import ConfigurationError
@@ -29,6 +30,33 @@ def test_who_listens_elsewhere_without_keys_is_warned(host: str, capsys: pytest.
 def test_who_listens_on_this_machine_only_is_not(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     _warn_of_open_door(Settings(host=host))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("host", "url"), [("::1", "http://[::1]:"), ("127.0.0.1", "http://127.0.0.1:")])
+def test_the_address_that_it_says_is_one(
+    host: str, url: str, bundle: Bundle, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.server.serve", lambda serving: None)
+    try:
+        serve(host=host, port=0, model=str(bundle.path))
+    except ConfigurationError:
+        pytest.skip(f"this machine has no {host}")
+    assert url in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"])
+def test_what_the_processes_share_lies_where_nobody_tidies_up(
+    name: str, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: list[Path] = []
+    monkeypatch.setattr("api.server.serve", lambda serving: shared.append(serving.shared))
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "not there"))
+    serve(port=0, model=str(bundle.path))
+    monkeypatch.setenv(name, f"{tmp_path}:{tmp_path / 'another'}")
+    serve(port=0, model=str(bundle.path))
+    assert [folder.parent for folder in shared] == [Path(tempfile.gettempdir()), tmp_path]
+    assert not shared[1].exists()
 
 
 def test_with_a_certificate_it_speaks_tls_and_says_to_stay_with_it(bundle: Bundle, tmp_path: Path) -> None:

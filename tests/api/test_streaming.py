@@ -1,5 +1,6 @@
 import gzip
 import http.client
+import itertools
 import json
 import threading
 import time
@@ -16,7 +17,8 @@ from api.problems import Code
 from api.requests import NDJSON
 from api.schemas import ItemErrorCode, PostIn, StreamEnd
 from api.streaming import _LineReader
-from tests.api.conftest import Serving
+from model.bundle import Bundle
+from tests.api.conftest import GatedBundle, Serving, serving_app, until
 
 HEADERS = {"Content-Type": NDJSON}
 
@@ -166,7 +168,7 @@ def test_lines_are_cut_wherever_the_parts_are() -> None:
     for size in (1, 2, 7, len(body)):
         reader = _LineReader(limit=100)
         parts = [body[start : start + size] for start in range(0, len(body), size)]
-        posts = [line for part in [*parts, b""] for chunk in reader.feed(part) for line in chunk]
+        posts = [line for part in [*parts, b""] for chunk in reader.feed(part) for line in chunk.lines]
         assert [post.id for post in posts if isinstance(post, PostIn)] == ["t-0", "t-1", "t-2"]
 
 
@@ -174,7 +176,7 @@ def test_a_line_over_the_limit_is_not_kept() -> None:
     reader = _LineReader(limit=50)
     found = []
     for part in [b'{"text": "a"}\n{"text": "', *[b"x" * 40] * 1000, b'"}\n{"text": "b"}\n', b""]:
-        found += [line for chunk in reader.feed(part) for line in chunk]
+        found += [line for chunk in reader.feed(part) for line in chunk.lines]
         assert len(reader._rest) <= 50
     first, long, last = found
     assert isinstance(long, Refused)
@@ -182,6 +184,63 @@ def test_a_line_over_the_limit_is_not_kept() -> None:
     assert isinstance(first, PostIn)
     assert isinstance(last, PostIn)
     assert (first.text, last.text) == ("a", "b")
+
+
+def counting_lines(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Those that are read from now on; none is good."""
+    read: list[bytes] = []
+
+    def refuse(line: bytes) -> Refused:
+        read.append(line)
+        return Refused(ItemErrorCode.INVALID_LINE, "it is bad")
+
+    monkeypatch.setattr("api.streaming.parse_line", refuse)
+    return read
+
+
+def test_lines_are_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A little gzip can be very many lines: between any few of them others have their turn."""
+    read = counting_lines(monkeypatch)
+    chunks = _LineReader(limit=100).feed(b"1\n" * 10_000)
+    assert len(next(chunks).lines) == len(read) == 64
+    assert sum(len(chunk.lines) for chunk in chunks) == 10_000 - 64
+
+
+def test_many_bad_lines_let_others_have_their_turn(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = counting_lines(monkeypatch)
+    read_by_turn = [0]
+    with serving() as client, conversation(client, {"Content-Encoding": "gzip"}) as (send, answers):
+
+        def look() -> None:
+            read_by_turn.append(len(read))
+            client.loop.call_soon(look)
+
+        client.loop.call_soon_threadsafe(look)
+        send(gzip.compress(b"1\n" * 32_000))
+        send(b"")
+        end = list(answers)[-1]
+    assert end["summary"]["failed"] == len(read) == 32_000
+    assert max(after - before for before, after in itertools.pairwise(read_by_turn)) <= 2 * 64
+
+
+def test_what_a_stream_has_read_and_not_answered_is_held(bundle: Bundle) -> None:
+    gated = GatedBundle(bundle.path, bundle.manifest, bundle.taxonomy, bundle.policy)
+    line = b'{"text": "%b"}\n' % (b"late " * 100)
+    limits: dict[str, Any] = {"max_body_bytes": 100_000, "max_queued_bytes": 200_000, "max_queued_posts": 1000}
+    with serving_app(gated, **limits, cached_posts=0) as client, conversation(client) as (send, answers):
+        for _ in range(10):
+            send(line * 64)  # more than may be held
+        held = client.service.admission
+        until(lambda: held.bytes > 60_000)
+        assert held.bytes <= 100_000
+        with conversation(client) as (send_other, other):  # waits, and is not refused
+            send_other(line)
+            gated.gate.set()
+            assert next(other)["status"] == "ok"
+            send_other(b"")
+        send(b"")
+        assert list(answers)[-1]["summary"]["ok"] == 640
+        until(lambda: held.bytes == 0)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -34,3 +35,24 @@ def test_a_request_is_a_span_with_its_stages_inside_and_nothing_of_the_post(bund
         assert stage.end_time is not None
         assert stage.end_time >= stage.start_time
     assert all(PRIVATE not in span.to_json() for span in ended.values())
+
+
+@pytest.mark.parametrize("conventions", ["default", "http", "http/dup"])
+def test_nothing_that_a_client_writes_into_a_url_or_its_name_is_exported(
+    conventions: str, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", conventions)
+    monkeypatch.setattr(
+        "opentelemetry.instrumentation._semconv._OpenTelemetrySemanticConventionStability._initialized", False
+    )
+    spans = InMemorySpanExporter()
+    app = create_app(bundle, Settings(allowed_hosts="*"), tmp_path)
+    add_tracing(app, app.state.service.telemetry, SimpleSpanProcessor(spans))
+    with TestClient(app) as client:
+        for path in (f"/classify?text={PRIVATE}", f"/{PRIVATE}", f"/swagger/{PRIVATE}.css", f"/livez?{PRIVATE}"):
+            for method in ("GET", "POST"):
+                client.request(method, path, headers={"Host": f"{PRIVATE}.example", "User-Agent": PRIVATE})
+    told = [span.to_json() for span in spans.get_finished_spans()]
+    assert len(told) == 8
+    assert {span.name for span in spans.get_finished_spans()} >= {"POST /classify", "GET /other", "GET /livez"}
+    assert not [each for each in told if PRIVATE in each]

@@ -22,6 +22,9 @@ from tests.chaos.wire import Broken, Wire
 
 _AT_ONCE = 8
 _CUT_POSTS = 300
+_MUCH_POSTS = 800
+_PADDING = b" " * 200_000  # makes a body of more than uvicorn reads ahead
+_ALONE = 10
 _MOST_READ = 4000  # bytes of an answer, before its reader leaves
 
 _BEGUN_AT_ONCE = 2  # or their posts would be more than may wait
@@ -37,7 +40,7 @@ _LOOK_EVERY = 0.1
 async def cut(scene: Scene) -> Figures:
     """Connections are cut in heads, bodies, streams and answers, in order and by a reset."""
     random = Random(5)  # noqa: S311  # the same each time
-    kinds = cycle((_in_head, _in_body, _in_stream, _before_answer, _in_answer, _in_streamed_answer))
+    kinds = cycle((_in_head, _in_body, _in_stream, _before_answer, _before_much, _in_answer, _in_streamed_answer))
     turns = list(enumerate(islice(kinds, scene.rounds)))
     async with scene.service() as service:
         descriptors = await _descriptors_at_rest(scene, service)
@@ -49,8 +52,24 @@ async def cut(scene: Scene) -> Figures:
             await load.flows()
         await rest(service, descriptors)
         hung_up = await service.metric("triage_requests_total", status="499")
+        noticed = {kind.__name__: await _noticed(scene, service, kind) for kind in (_before_answer, _before_much)}
+        await rest(service, descriptors)
+    for kind, times in noticed.items():
+        if times < _ALONE / 2:  # on a busy machine a client may be late to leave
+            scene.tally.fault(f"of {_ALONE} clients that left {kind}, {times:g} were not scored for to the end")
     scene.check_log(service)
     return {"counted_499": hung_up, "descriptors": descriptors}
+
+
+async def _noticed(scene: Scene, service: Service, kind: "Leaving") -> float:
+    """How many of some clients that leave, one after the other, the service sees go before their answer is ready."""
+    before = await service.metric("triage_requests_total", status="499")
+    for number in range(_ALONE):
+        wire = await Wire.open(service.port)
+        await kind(wire, scene.known, f"alone{number}", Random(number))  # noqa: S311  # the same each time
+        wire.close()
+        await rest(service)
+    return await service.metric("triage_requests_total", status="499") - before
 
 
 async def _descriptors_at_rest(scene: Scene, service: Service) -> int:
@@ -97,6 +116,11 @@ async def _in_stream(wire: Wire, known: Known, request_id: str, random: Random) 
 async def _before_answer(wire: Wire, known: Known, request_id: str, random: Random) -> None:
     question = known.question(request_id, range(_CUT_POSTS), random.choice((JSON, NDJSON)))
     await wire.send(question.head() + b"".join(map(chunk, (*question.parts, b""))))
+
+
+async def _before_much(wire: Wire, known: Known, request_id: str, random: Random) -> None:
+    question = known.question(request_id, range(min(_MUCH_POSTS, len(known.texts))))
+    await wire.send(question.head() + b"".join(map(chunk, (*question.parts, _PADDING, b""))))
 
 
 async def _in_answer(wire: Wire, known: Known, request_id: str, random: Random, media_type: str = JSON) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
+from api import probe
 from api.probe import resident_mb
 from tests.chaos.questions import head
 from tests.chaos.waiting import PATIENCE, Stuck, until
@@ -272,9 +273,9 @@ class Service:
 
 
 def bare_environment() -> dict[str, str]:
-    """For our own commands: no settings, and the modules from where this one is."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
-    return {**kept, "PYTHONPATH": str(ROOT)}
+    """For our own commands: as that of the probe, and what they leave lying lies where TMPDIR says."""
+    elsewhere = ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR")
+    return {name: value for name, value in probe.bare_environment().items() if name not in elsewhere}
 
 
 def _descriptors(pid: int) -> list[str]:

@@ -296,7 +296,7 @@ def test_slices_are_those_that_were_asked_for(made: Reported) -> None:
 
 def test_every_script_of_the_package_stands_in_the_page(made: Reported, tmp_path: Path) -> None:
     source = report(made, tmp_path / "out.html")
-    folder = Path(__file__).parents[2] / "evaluation" / "report"
+    folder = Path(__file__).parents[3] / "evaluation" / "report"
     scripts = [path.read_text() for path in folder.glob("*.js")]
     assert len(scripts) > 2
     assert all(script in source for script in scripts)

@@ -166,11 +166,11 @@ def test_no_single_threshold_can_be_moved_to_save_more(taxonomy: Taxonomy, polic
 
 
 def test_what_nobody_owns_keeps_its_threshold_at_least(taxonomy: Taxonomy, policy: Policy) -> None:
-    costly = Costs(review=100)  # nothing else costs anything
-    found = cheapest(drawn(taxonomy, 100), policy, taxonomy, costly, list(policy.heads))
+    posts, boundless = drawn(taxonomy, 100), policy.model_copy(update={"novelty": None})
+    found = cheapest(posts, boundless, taxonomy, Costs(review=100), list(policy.heads))  # nothing else costs anything
     assert found.heads["intent"].threshold_of("spam") == 0.8
-    assert found.heads["intent"].threshold_of("refund") == 0.0
-    assert found.heads["urgency"].thresholds == (0.0, 0.0, 0.0)
+    held_back = [each for each in decide(posts.scores, found) if each.action == "review"]
+    assert {(each.reasons, each.heads["intent"].label) for each in held_back} == {(("intent_below_threshold",), "spam")}
 
 
 def test_where_a_review_costs_nothing_a_person_sees_all_that_could_go_wrong(taxonomy: Taxonomy, policy: Policy) -> None:

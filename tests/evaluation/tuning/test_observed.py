@@ -181,7 +181,7 @@ def test_what_is_no_volume_is_refused(text: str) -> None:
 
 def test_reviewers_by_hand() -> None:
     """20,000 posts a day, a quarter of them to review, two minutes each: 10,000 minutes, of 480 a person."""
-    assert Staffing(20_000, 2).reviewers(0.25) == pytest.approx(20.8333, abs=1e-4)
+    assert Staffing(20_000, 2, hours=8).reviewers(0.25) == pytest.approx(20.8333, abs=1e-4)
     assert Staffing(20_000, 2, hours=4).reviewers(0.25) == pytest.approx(41.6667, abs=1e-4)
     assert Staffing(20_000, 2).reviewers(0) == 0
 

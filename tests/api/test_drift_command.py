@@ -1,0 +1,111 @@
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from api.cli import main
+from data.posts import Example
+from model.bundle import MANIFEST, REFERENCE
+from model.registry import Registry
+
+
+class Outcome(NamedTuple):
+    code: int
+    stdout: str
+    stderr: str
+
+
+DriftOf = Callable[..., Outcome]
+
+
+@pytest.fixture
+def drift(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> DriftOf:
+    """Run `triage drift` in an empty folder that holds `models/`."""
+    shutil.copytree(registry.root, tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["triage", "drift", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        captured = capsys.readouterr()
+        return Outcome(int(end.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def month(examples: list[Example], tmp_path: Path) -> Path:
+    """Posts without labels, 240 of them."""
+    path = tmp_path / "month.csv"
+    path.write_text("text\n" + "".join(f"{example.post.text}\n" for example in examples * 4))
+    return path
+
+
+@pytest.fixture
+def outage(examples: list[Example], tmp_path: Path) -> Path:
+    """A day on which most posts are of one kind; labels beside them do no harm."""
+    rows = [{"text": example.post.text, **example.labels} for example in examples]
+    down = [row for row in rows if row["intent"] == "outage"]
+    path = tmp_path / "outage.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in down * 8 + rows))
+    return path
+
+
+def test_posts_like_the_reference_end_with_0(drift: DriftOf, month: Path) -> None:
+    found = drift("toy@1", month, "--reference", month)
+    assert found.code == 0, found.stderr
+    assert "no alarm" in found.stdout
+
+
+def test_another_mix_ends_with_1_and_is_told_and_drawn(drift: DriftOf, month: Path, outage: Path) -> None:
+    found = drift(outage, "--reference", month, "--json", "--plot", "drift.png")
+    assert found.code == 1, found.stderr
+    plain: dict[str, Any] = json.loads(found.stdout)
+    assert set(plain) == {"posts", "alarm", "verdict", "inputs", "heads", "bundle"}
+    assert plain["posts"] == {"reference": 240, "recent": 220}
+    assert plain["alarm"] is True
+    assert "only the mix of labels (intent" in plain["verdict"]
+    head = plain["heads"]["intent"]
+    assert head["verdict"] == "only the mix of labels changed"
+    assert head["labels"]["distance"]["low"] > 0.1
+    shares = head["labels"]["shares"]["outage"]
+    assert (shares["reference"], shares["recent"]) == (pytest.approx(1 / 3), pytest.approx(180 / 220))
+    assert shares["estimated"] > 0.7
+    assert Path("drift.png").read_bytes().startswith(b"\x89PNG")
+    assert "ALARM: only the mix of labels" in drift(outage, "--reference", month).stdout
+
+
+def test_posts_that_taught_the_model_are_counted(drift: DriftOf, month: Path) -> None:
+    assert "% of the posts of" in drift(month, "--reference", month).stderr
+
+
+def test_a_bundle_without_a_reference_asks_for_one(drift: DriftOf, month: Path) -> None:
+    manifest = Path("models/toy/1") / MANIFEST
+    plain = json.loads(manifest.read_text())
+    del plain["files"][REFERENCE]
+    manifest.write_text(json.dumps(plain))
+    found = drift(month)
+    assert found.code == 2
+    assert "--reference FILE, or train it anew" in found.stderr
+
+
+def test_a_bundle_calibrated_on_a_handful_says_so(drift: DriftOf, month: Path) -> None:
+    found = drift(month)
+    assert found.code == 2
+    assert "the reference has 9 posts; expected at least 50" in found.stderr
+
+
+def test_a_column_that_is_not_there_is_told_without_any_text(drift: DriftOf, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("body,n\n" + "my secret,1\n" * 60)
+    found = drift("toy@1", "in.csv", "--reference", "in.csv")
+    assert found.code == 2
+    assert "in.csv:2: text: expected a text; the row has ['body', 'n']" in found.stderr
+    assert "secret" not in found.stderr
+    assert drift("toy@1", "in.csv", "--reference", "in.csv", "--text", "body").code == 0
