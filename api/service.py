@@ -77,6 +77,8 @@ class Service:
         self._fallback = fallback
         self._model: ServedModel | None = None
         self._retiring: set[asyncio.Task[None]] = set()
+        # One slice of many requests at a time: hundreds in a row would hold the event loop up after all.
+        self._turn = asyncio.Lock()
 
     @property
     def bundle(self) -> Bundle:
@@ -180,14 +182,16 @@ class Service:
 
     async def _prepare(self, model: ServedModel, texts: Sequence[str]) -> Prepared:
         tokenizer, limit = model.engine.tokenizer, self.settings.max_characters
+        if len(texts) == 1 and len(texts[0]) <= _SLICE_CHARACTERS:
+            return prepare(texts, tokenizer, limit)
         parts: list[Prepared] = []
         for part in _slices(texts):
-            if parts:
-                await asyncio.sleep(0)
-            if len(part[0]) > _SLICE_CHARACTERS:  # a post that is long work by itself
-                parts.append(await asyncio.to_thread(prepare, part, tokenizer, limit))
-            else:
-                parts.append(prepare(part, tokenizer, limit))
+            async with self._turn:
+                if len(part[0]) > _SLICE_CHARACTERS:  # a post that is long work by itself
+                    parts.append(await asyncio.to_thread(prepare, part, tokenizer, limit))
+                else:
+                    parts.append(prepare(part, tokenizer, limit))
+                    await asyncio.sleep(0)
         return joined(parts)
 
     async def _serve_first(self) -> None:

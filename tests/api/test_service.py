@@ -6,7 +6,7 @@ import pytest
 
 from api.answers import Answer, Labelled
 from api.problems import RETRY_AFTER_SECONDS, Code, Problem
-from api.service import Service, State
+from api.service import SLICE_POSTS, Service, State
 from api.settings import Settings
 from api.telemetry import Telemetry
 from data.errors import BundleError
@@ -142,3 +142,26 @@ def test_the_event_loop_stays_free_while_posts_are_scored(gated: GatedBundle) ->
         await waiting
 
     with_service(gated, steps)
+
+
+def test_batches_that_come_together_leave_the_event_loop_turns(bundle: Bundle) -> None:
+    """However many there are, between two turns of the event loop one slice of one of them is tokenised."""
+
+    async def steps(service: Service) -> tuple[int, int]:
+        slices: list[int] = []
+        with service.model() as model:
+            encode = model.engine.tokenizer.encode
+
+            def counted(texts: Sequence[str]) -> Any:
+                slices.append(turns)
+                return encode(texts)
+
+            model.engine.tokenizer.encode = counted  # type: ignore[method-assign]  # the one place where all pass
+            turns = 0
+            batches = [asyncio.create_task(classify(service, ["late"] * 3 * SLICE_POSTS)) for _ in range(20)]
+            while not all(batch.done() for batch in batches):
+                turns += 1
+                await asyncio.sleep(0)
+        return len(slices), max(slices.count(turn) for turn in set(slices))
+
+    assert with_service(bundle, steps) == (60, 1)
