@@ -38,6 +38,9 @@ def evaluate(
             "--slice", help="accuracy by this column too: channel, language, any column of yours, length or month"
         ),
     ] = None,
+    costs: Annotated[
+        Path | None, typer.Option(help="YAML file of what mistakes cost: tell what 1,000 posts cost under the policy")
+    ] = None,
     allow_training_rows: Annotated[
         bool,
         typer.Option("--allow-training-rows", help="go on where more than 5 % of the rows are in the training data"),
@@ -57,9 +60,11 @@ def evaluate(
         from evaluation.metrics import accuracies, known_answers
         from evaluation.metrics import evaluate as figures_of
         from evaluation.slices import check_columns, slice_figures
+        from evaluation.tuning.costs import Costs, cost_per_1000
 
     reference, files = bundle_and_files(arguments)
     bundle = load_bundle(reference, models)
+    known_costs = Costs.read(costs, bundle.taxonomy) if costs else None
     examples = read_labelled(files, bundle.taxonomy)
     seen = seen_rows(examples, bundle.training_rows())
     if not allow_training_rows:
@@ -71,6 +76,8 @@ def evaluate(
     everything = scored(bundle, examples, models)
     posts = everything.take(fresh)
     figures = figures_of(posts, bundle.policy, bundle.taxonomy)
+    if known_costs:
+        figures["cost_per_1000"] = cost_per_1000(posts, bundle.policy, bundle.taxonomy, known_costs)
     figures["training_rows"] = {
         "set_aside": int(seen.sum()),
         "of": len(examples),
@@ -90,7 +97,7 @@ def evaluate(
             from evaluation.report.document import write_report
             from evaluation.report.figures import Options
 
-        options = Options(texts=not no_texts, slices=slices)
+        options = Options(texts=not no_texts, slices=slices, costs=known_costs)
         write_report(report, posts, bundle.policy, bundle.taxonomy, _about(bundle, files, figures), options)
         note(f"wrote {report}" + ("" if no_texts else "; it holds texts of posts, --no-texts leaves them out"))
     if as_json:

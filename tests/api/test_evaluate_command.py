@@ -144,6 +144,15 @@ def test_a_column_that_there_is_not_is_refused_before_anything_is_scored(evaluat
     assert "scoring" not in found.stderr
 
 
+def test_what_posts_cost_is_told_where_costs_are_given(evaluate: Evaluate, held_out: Path, tmp_path: Path) -> None:
+    (tmp_path / "costs.yaml").write_text("review: 3\n")  # nothing else costs anything
+    plain = json.loads(evaluate(held_out, "--costs", "costs.yaml", "--json").stdout)
+    reviewed = 1 - plain["routing"]["auto_rate"] - plain["routing"]["ignored_rate"]
+    assert reviewed > 0
+    assert plain["cost_per_1000"] == pytest.approx(3000 * reviewed)
+    assert "cost of 1,000 posts" in evaluate(held_out, "--costs", "costs.yaml").stdout
+
+
 def test_a_report_is_written_with_texts_or_without(evaluate: Evaluate, tmp_path: Path, examples: list[Example]) -> None:
     words = [example.post.text for example in examples[LEARNED:]]
     wrong = [replace(example, labels={"intent": "refund"}) for example in examples[LEARNED:]]

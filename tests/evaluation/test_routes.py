@@ -175,3 +175,14 @@ def test_what_is_out_of_scope_passes_at_no_threshold() -> None:
     assert confidence[0] == NEVER
     assert confidence[1] > 0.99
     assert passes(scored(rows), policy, TAXONOMY, thresholds_of(policy)).tolist() == [False, True]
+
+
+def test_where_two_heads_say_that_nobody_owns_it_the_surer_one_lets_it_pass() -> None:
+    policy = Policy.plain(TAXONOMY, "m")
+    sure, less_sure = 0.9997532, 0.8436238
+    for intent, urgency in (((0.0, 9.0, 0.0), (2.38, 0.0, 0.0)), ((0.0, 2.38, 0.0), (9.0, 0.0, 0.0))):
+        posts = scored([((*intent, *urgency, *_SUPPORT), None)])
+        confidence, _ = route_answers(posts, policy, TAXONOMY, thresholds_of(policy))
+        assert confidence[0] == pytest.approx(sure, abs=1e-6)
+        between = raised(policy, (sure + less_sure) / 2)
+        assert [decision.action for decision in decide(posts.scores, between)] == ["ignore"]
