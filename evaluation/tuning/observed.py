@@ -11,7 +11,7 @@ from data.errors import ConfigurationError
 from data.taxonomy import Taxonomy
 from evaluation.intervals import groups_of, share_intervals
 from evaluation.risk_coverage import risk_coverage
-from evaluation.routes import NEVER, passes, route_answers, thresholds_of
+from evaluation.routes import NEVER, misses, passes, route_answers, thresholds_of
 from evaluation.scored import ScoredPosts, answers_of
 from evaluation.tuning.promises import Measure, Promise
 from model.policy import Policy
@@ -162,7 +162,12 @@ def _subject(
     groups = groups_of([posts.examples[row] for row in answers.rows])
     if promise.label is None:
         return confidence, answers.wrong, groups
-    of_label = (answers.gold if promise.measure is Measure.RECALL else answers.said) == head.labels.index(promise.label)
+    place = head.labels.index(promise.label)
+    if promise.measure is Measure.RECALL:
+        of_label = answers.gold == place
+        confidence, wrong = misses(posts, policy, taxonomy, (head, promise.label), least)
+        return confidence, wrong, None if groups is None else groups[of_label]
+    of_label = answers.said == place
     return confidence[of_label], answers.wrong[of_label], None if groups is None else groups[of_label]
 
 

@@ -14,9 +14,9 @@ DEFAULT_CHANCE = 0.95
 _FINEST = 1e-9  # a share nearer to 0 or 1 is lost in rounding
 
 _FORMS = """expected one of
-  HEAD:error<=0.02@0.95           of what is accepted, at most 2 % is wrong
+  HEAD:error<=0.02@0.95           of the accepted posts that have a label of it, at most 2 % are wrong
   HEAD.LABEL:precision>=0.9       of what is accepted as LABEL, at least 90 % is LABEL
-  HEAD.LABEL:recall>=0.95         of what is LABEL, at least 95 % is labelled so or sent to a person
+  HEAD.LABEL:recall>=0.95         of what is LABEL, at least 95 % is labelled so or sent to a person, not ignored
   route:error<=0.02               of what no person sees, at most 2 % goes to a wrong owner
   route:max-coverage              heads without a target of their own hold no post back"""
 
@@ -97,6 +97,8 @@ def parse_targets(texts: Sequence[str], taxonomy: Taxonomy) -> Wishes:
         if any(_same_subject(promise, other) for other in promises):
             faults.append(f"{text!r}: there is already a target of this kind for it")
         promises.append(promise)
+    if max_coverage and not promises and not faults:
+        faults.append("route:max-coverage accepts whatever no target holds back; give one beside it")
     if faults:
         raise ConfigurationError("\n".join(faults))
     return Wishes(tuple(promises), max_coverage)

@@ -94,7 +94,8 @@ def threshold_for_misses(
     """The lowest threshold at which, with the given chance, at most a share of posts like these is missed.
 
     Args:
-        confidence: `(n,)`, of all posts that must not be missed.
+        confidence: `(n,)`, of all posts that must not be missed; negative where one passes at no threshold, above 1
+            where it does at any.
         missed: `(n,)`, whether accepting the answer would miss the post.
     """
     allowed = most_misses(len(confidence), share, chance)
@@ -103,8 +104,8 @@ def threshold_for_misses(
     keys = np.sort(grid_floor(confidence[missed]))[::-1]
     if len(keys) <= allowed:
         return 0.0
-    threshold = float(np.round(keys[allowed] + GRID, 6))
-    return threshold if threshold <= 1 else Refusal(None, float(np.mean(keys == 1)))
+    threshold = max(float(np.round(keys[allowed] + GRID, 6)), 0.0)
+    return threshold if threshold <= 1 else Refusal(None, float(np.sum(keys >= 1) / len(confidence)))
 
 
 def grid_floor(confidence: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import DataError
 from data.splitting import split_by_group
 from data.taxonomy import Head, Taxonomy
+from evaluation.routes import passes, thresholds_of
 from evaluation.scored import ScoredPosts, answers_of
 from evaluation.targets import targets_of
 from evaluation.tuning.conformal import fit_label_sets
@@ -22,8 +24,9 @@ from model.novelty import energy
 from model.policy import HeadPolicy, Novelty, Policy
 from model.scores import UNLABELLED
 
-_FITTED, _COSTED, _PROMISED = "fitted", "costed", "promised"
-_SHARE_OF_FITTED, _SHARE_OF_COSTED = 0.3, 0.35
+_FITTED, _COSTED, _SETS, _PROMISED = "fitted", "costed", "sets of labels", "promised"
+_SHARES = {_FITTED: 0.3, _COSTED: 0.3, _SETS: 0.2}
+_LEAST_POSTS = 10  # of a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Request:
 
     Attributes:
         wishes: the targets.
-        label_sets: the chance with which the right label shall be among those that a reviewer sees, if any.
+        label_sets: the chance with which the right label shall be among those that the reviewer of a post sees, if any.
         out_of_scope: the share of in-scope posts that may be taken for out of scope, if any shall be.
     """
 
@@ -51,7 +54,8 @@ class TunedPolicy:
     Attributes:
         parts: posts by what they were used for.
         judged: posts that nothing was fitted on but promises, which account for that; all where there were no others.
-        cost_before, cost_after: of 1,000 posts like these, as the policy was and, cross-validated, as it is.
+        cost_before, cost_after: of 1,000 posts like `judged`, as the policy was and as it is; where the least cost was
+            sought on the same posts, the latter is cross-validated.
     """
 
     policy: Policy
@@ -77,7 +81,7 @@ def make_policy(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, request:
         posts: labelled, drawn like what will be served, unknown to the model.
 
     Raises:
-        DataError: too few posts for the sets of labels.
+        DataError: too few posts for a part, or for the sets of labels.
     """
     parts = _parts(posts, request)
     before = policy
@@ -87,20 +91,22 @@ def make_policy(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, request:
         policy = _with_heads(policy, {name: found.policy for name, found in recalibrations.items()})
     if request.out_of_scope is not None:
         policy = policy.model_copy(update={"novelty": _novelty(parts[_FITTED], taxonomy, request.out_of_scope)})
+    judged = parts.get(_PROMISED, posts)
     cost_before = cost_after = None
     if request.costs:
         own = [head.name for head in taxonomy if not any(one.head == head.name for one in request.wishes.promises)]
         policy = with_costs(policy, request.costs, taxonomy)
-        costed = parts[_COSTED]
-        cost_before = cost_per_1000(costed, before, taxonomy, request.costs)
-        cost_after = expected_cost_per_1000(costed, policy, taxonomy, request.costs, own, request.seed)
-        policy = cheapest(costed, policy, taxonomy, request.costs, own)
-    judged = parts.get(_PROMISED, posts)
+        if _PROMISED not in parts:
+            cost_after = expected_cost_per_1000(parts[_COSTED], policy, taxonomy, request.costs, own, request.seed)
+        policy = cheapest(parts[_COSTED], policy, taxonomy, request.costs, own)
     tuning = tune(judged, policy, taxonomy, request.wishes, request.seed)
     policy = tuning.policy
+    if request.costs:
+        cost_before = cost_per_1000(judged, before, taxonomy, request.costs)
+        cost_after = cost_after or cost_per_1000(judged, policy, taxonomy, request.costs)
     if request.label_sets is not None:
-        rows = one_of_each_group(judged.examples, request.seed)
-        policy = _with_heads(policy, _label_sets(judged.take(rows), policy, taxonomy, request.label_sets))
+        reviewed = _reviewed(parts[_SETS], policy, taxonomy, request.seed)
+        policy = _with_heads(policy, _label_sets(reviewed, policy, taxonomy, request.label_sets))
     sizes = {name: len(part) for name, part in parts.items()}
     return TunedPolicy(
         policy, tuning.outcomes, sizes, tuning.rows, tuning.stages, judged, recalibrations, cost_before, cost_after
@@ -108,25 +114,38 @@ def make_policy(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, request:
 
 
 def _parts(posts: ScoredPosts, request: Request) -> dict[str, ScoredPosts]:
-    shares = {}
-    if request.recalibrate or request.out_of_scope is not None:
-        shares[_FITTED] = _SHARE_OF_FITTED
-    promised = bool(request.wishes.promises) or request.label_sets is not None
-    if request.costs:
-        shares[_COSTED] = _SHARE_OF_COSTED if promised else 1 - sum(shares.values())
-    if promised or not shares:
-        shares[_PROMISED] = 1 - sum(shares.values())
-    if len(shares) == 1:
-        return dict.fromkeys(shares, posts)
+    wanted = {
+        _FITTED: request.recalibrate or request.out_of_scope is not None,
+        _COSTED: request.costs is not None,
+        _SETS: request.label_sets is not None,
+        _PROMISED: bool(request.wishes.promises),
+    }
+    *others, last = [name for name, asked in wanted.items() if asked]
+    shares = {name: _SHARES[name] for name in others}
+    shares[last] = 1 - sum(shares.values())
     row_of = {id(example): row for row, example in enumerate(posts.examples)}
     dealt = split_by_group(posts.examples, shares, f"tune {request.seed}")
+    smallest = min(map(len, dealt.values()))
+    if smallest < _LEAST_POSTS:
+        raise DataError(
+            f"{len(posts)} posts leave {smallest} for one of the parts {', '.join(dealt)}; expected at least "
+            f"{_LEAST_POSTS} in each: give more labelled posts, or ask for less at a time"
+        )
     return {
         name: posts.take(np.array(sorted(row_of[id(example)] for example in part), np.int64))
         for name, part in dealt.items()
     }
 
 
+def _reviewed(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, seed: int) -> ScoredPosts:
+    """Those that a person sees, for whom the sets of labels are; one of each group."""
+    posts = posts.take(one_of_each_group(posts.examples, seed))
+    return posts.take(np.flatnonzero(~passes(posts, policy, taxonomy, thresholds_of(policy))))
+
+
 def _recalibrations(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy) -> dict[str, Recalibration]:
+    # Its folds must not share groups.
+    posts = posts.take(one_of_each_group(posts.examples, 0))
     found = {}
     for head in taxonomy:
         gold = targets_of(posts.examples, head)
@@ -151,7 +170,10 @@ def _label_sets(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, chance: 
     heads = {}
     for head in taxonomy:
         answers = answers_of(posts, head, policy.heads[head.name])
-        sets = fit_label_sets(answers.probabilities, answers.gold, chance)
+        try:
+            sets = fit_label_sets(answers.probabilities, answers.gold, chance)
+        except DataError as error:
+            raise DataError(f"{head.name}, of the posts that a person reviews: {error}") from None
         heads[head.name] = policy.heads[head.name].model_copy(update={"label_sets": sets})
     return heads
 

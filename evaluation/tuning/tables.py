@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from rich.table import Table
@@ -16,7 +17,7 @@ from evaluation.tuning.promises import Measure
 from evaluation.tuning.search import TunedPolicy
 from evaluation.tuning.sentences import times_as_many
 from evaluation.tuning.thresholds import Outcome
-from model.decision import decide
+from model.decision import OUT_OF_SCOPE, Decision, decide
 from model.policy import Policy
 
 _NAMED = 2
@@ -52,6 +53,8 @@ def all_tables(
     if flips:
         yield changes(flips, len(posts))
     yield work(tuned, [review_share(decision.action for decision in side) for side in (was, will_be)], staffing)
+    if any(head.label_sets for head in tuned.policy.heads.values()) or tuned.policy.novelty:
+        yield shown(will_be)
 
 
 def calibrations(tuned: TunedPolicy) -> Table:
@@ -76,6 +79,19 @@ def work(tuned: TunedPolicy, shares: Sequence[float], staffing: Staffing | None)
         table.add_row("reviewers", *(f"{staffing.reviewers(share):.1f}" for share in shares))
     if tuned.cost_before is not None and tuned.cost_after is not None:
         table.add_row("cost of 1,000 posts", f"{tuned.cost_before:,.1f}", f"{tuned.cost_after:,.1f}")
+    return table
+
+
+def shown(decisions: Sequence[Decision]) -> Table:
+    """What a reviewer gets to see of sets of labels and of scope."""
+    table = Table(title="of the posts that a person reviews", show_header=False)
+    reviewed = [decision for decision in decisions if decision.action == "review"]
+    for name in reviewed[0].heads if reviewed else ():
+        sizes = [len(decision.heads[name].label_set) for decision in reviewed]
+        if any(sizes):
+            table.add_row(f"labels in the set of {name}, on average", f"{fmean(sizes):.1f}")
+    novel = sum(OUT_OF_SCOPE in decision.reasons for decision in reviewed)
+    table.add_row("taken for out of scope, of all posts", f"{novel / len(decisions):.3f}")
     return table
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from data.posts import Example
 from data.taxonomy import Head, Taxonomy
-from evaluation.routes import NEVER, route_answers
+from evaluation.routes import NEVER, misses, route_answers
 from evaluation.scored import HeadAnswers, ScoredPosts, answers_of
 from evaluation.tuning.promises import Measure, Promise, Wishes
 from evaluation.tuning.risk_control import Cut, Refusal, loosest_cut, threshold_for_misses
@@ -143,11 +143,18 @@ class _Thresholds:
             if concerned:
                 least[place] = max(least[place], given[place] if outcome.threshold is None else outcome.threshold)
 
+    @property
+    def tied(self) -> frozenset[str]:
+        """Heads whose labels the route's threshold moves together, as they have a promise over all of them."""
+        whole = {promise.head for promise in self.wishes.promises if promise.label is None}
+        return frozenset(name for name in self.given.unowned if name in whole)
+
     def _keep_route(self, threshold: float | None) -> None:
         for name, head in self.given.heads.items():
             unowned = self.given.unowned.get(name, ())
+            whole = name == self.given.owner or (name in self.tied and threshold is not None)
             for place, label in enumerate(head.labels):
-                if name == self.given.owner or label in unowned:
+                if whole or label in unowned:
                     raised = head.thresholds[place] if threshold is None else threshold
                     self.least[name][place] = max(self.least[name][place], raised)
 
@@ -161,7 +168,7 @@ def _keep(
     promise: Promise, sample: ScoredPosts, policy: Policy, taxonomy: Taxonomy, thresholds: _Thresholds
 ) -> Outcome:
     if promise.head is None:
-        confidence, wrong = route_answers(sample, policy, taxonomy, thresholds.least)
+        confidence, wrong = route_answers(sample, policy, taxonomy, thresholds.least, thresholds.tied)
         return _outcome(promise, len(confidence), loosest_cut(confidence, wrong, promise.error, promise.chance))
     head = taxonomy.head(promise.head)
     answers = answers_of(sample, head, policy.heads[head.name])
@@ -170,9 +177,10 @@ def _keep(
         return _outcome(promise, len(confidence), loosest_cut(confidence, answers.wrong, promise.error, promise.chance))
     place = head.labels.index(promise.label)
     if promise.measure is Measure.RECALL:
-        of_label = answers.gold == place
-        found = threshold_for_misses(confidence[of_label], answers.wrong[of_label], promise.error, promise.chance)
-        return _outcome(promise, int(of_label.sum()), found)
+        confidence, missed = misses(sample, policy, taxonomy, (head, promise.label), thresholds.least)
+        return _outcome(
+            promise, len(confidence), threshold_for_misses(confidence, missed, promise.error, promise.chance)
+        )
     said = answers.said == place
     cut = loosest_cut(confidence[said], answers.wrong[said], promise.error, promise.chance)
     return _outcome(promise, int(said.sum()), cut)

@@ -263,7 +263,7 @@ def test_bad_targets_are_all_named_at_once_before_anything_is_scored(tune: Tune,
         (("--target", EASY, "--out-of-scope", "0"), "--out-of-scope must lie between 0 and 1"),
         (("--target", EASY, "--volume", "lots"), "expected a volume such as 20000/day"),
         (("--costs", "absent.yaml"), "absent.yaml: cannot be read"),
-        (("--label-sets", "0.999"), "take 999 labelled posts; found 330"),
+        (("--label-sets", "0.999"), "intent, of the posts that a person reviews: sets that hold"),
     ],
 )
 def test_what_cannot_be_done_is_refused(tune: Tune, fresh: Path, arguments: tuple[str, ...], fault: str) -> None:
@@ -334,9 +334,10 @@ def test_each_part_that_others_build_on_gets_posts_of_its_own(tune: Tune, tmp_pa
     found = tune(fresh, *arguments, "--json")
     assert found.code == 0, found.stderr
     parts = found.plain["posts"]["parts"]
-    assert set(parts) == {"fitted", "costed", "promised"}
+    assert set(parts) == {"fitted", "costed", "sets of labels", "promised"}
     assert sum(parts.values()) == POSTS
-    assert min(parts.values()) > 80
+    assert min(parts.values()) > 40
+    assert "taken for out of scope" in tune(fresh, *arguments).stdout
     policy = found.plain["policy"]
     assert policy["novelty"]["head"] == "intent"
     assert all(head["label_sets"]["coverage"] == 0.8 for head in policy["heads"].values())

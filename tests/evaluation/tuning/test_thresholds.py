@@ -148,9 +148,41 @@ def test_the_policy_does_what_the_promise_counted(target: str) -> None:
             continue
         if promise.measure == "recall":
             counted += gold == promise.label
-            wrong += gold == promise.label and said.accepted and said.label != gold
+            if decision.action == "ignore":
+                passed_over = example.labels["department"] is not None
+            else:
+                passed_over = said.accepted and said.label != gold
+            wrong += gold == promise.label and passed_over
         elif promise.label in (None, said.label):
             counted += said.accepted
             wrong += said.accepted and said.label != gold
     assert (seen.counted, seen.wrong) == (counted, wrong)
     assert counted > 0
+
+
+def test_what_is_ignored_is_missed() -> None:
+    """However low the threshold of its own head, a post that another head says nobody owns reaches nobody."""
+    posts = world(3_000, 6)
+    rows = [row for row, example in enumerate(posts.examples) if example.labels["urgency"] == "critical"]
+    owned = [row for row in rows if posts.examples[row].labels["department"] is not None]
+    posts.scores.logits["intent"][owned[::4]] = [0, 0, 30]  # taken for spam, surely
+    few, many = (
+        tune(posts, policy(), TAXONOMY, wishes(f"urgency.critical:recall>={share}")).outcomes[0] for share in (0.9, 0.7)
+    )
+    assert few.refusal is not None
+    assert few.refusal.examples is None, "no threshold of urgency would do"
+    assert many.refusal is None
+
+
+def test_the_route_breaks_no_promise_about_a_head_that_says_what_nobody_owns() -> None:
+    truth = world(40_000, 0, boast=1.5)
+    targets = ("intent:error<=0.06", "route:error<=0.09")
+    broken = made = 0
+    for seed in range(1, 101):
+        tuning = tuned(2_000, *targets, seed=seed)
+        outcome = tuning.outcomes[0]
+        made += all(each.refusal is None for each in tuning.outcomes)
+        rate = observe(outcome.promise, truth, tuning.policy, TAXONOMY).rate
+        broken += outcome.refusal is None and (rate or 0) > outcome.promise.error + 1e-9
+    assert made >= 80
+    assert broken <= 100 * (0.05 + 3 * np.sqrt(0.05 * 0.95 / 100))
