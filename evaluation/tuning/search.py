@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.splitting import split_by_group
-from data.taxonomy import Head, Taxonomy
+from data.taxonomy import Taxonomy
 from evaluation.routes import passes, thresholds_of
 from evaluation.scored import ScoredPosts, answers_of
 from evaluation.targets import targets_of
@@ -20,7 +19,7 @@ from evaluation.tuning.costs import Costs, cheapest, cost_per_1000, expected_cos
 from evaluation.tuning.promises import Wishes
 from evaluation.tuning.recalibration import Recalibration, recalibrate
 from evaluation.tuning.thresholds import Outcome, one_of_each_group, tune
-from model.novelty import energy
+from model.novelty import energy, threshold_refusing
 from model.policy import HeadPolicy, Novelty, Policy
 from model.scores import UNLABELLED
 
@@ -159,11 +158,7 @@ def _novelty(posts: ScoredPosts, taxonomy: Taxonomy, share: float) -> Novelty:
     """On the head with the most labels, which knows the scope best."""
     head = max(taxonomy, key=lambda each: len(each.labels))
     rows = np.flatnonzero(targets_of(posts.examples, head) != UNLABELLED)
-    return Novelty(head=head.name, threshold=float(np.quantile(_novelties(posts, head)[rows], 1 - share)))
-
-
-def _novelties(posts: ScoredPosts, head: Head) -> NDArray[np.float64]:
-    return energy(posts.scores.logits[head.name])
+    return Novelty(head=head.name, threshold=threshold_refusing(energy(posts.scores.logits[head.name][rows]), share))
 
 
 def _label_sets(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, chance: float) -> dict[str, HeadPolicy]:
