@@ -16,6 +16,7 @@ from model.bundle import MODEL, TOKENIZER, Bundle
 from model.engine import Engine
 from model.scores import EMBEDDING, Scores
 
+_LOGITS = "logits."  # before the name of a head, which may be any
 _PART_POSTS = 2_048
 """What is kept at a time: an interrupted run goes on from there, and a file that grew is not scored anew."""
 
@@ -84,9 +85,8 @@ class ScoreStore:
 def _key(bundle: Bundle, texts: Sequence[str]) -> str:
     """Of all that scores depend on: what the network reads of the posts, the network, and what runs it."""
     manifest = bundle.manifest
-    digest = sha256(
-        f"{manifest.files[MODEL]} {manifest.files[TOKENIZER]} {manifest.max_tokens} {onnxruntime.__version__}".encode()
-    )
+    network = f"{manifest.files[MODEL]} {manifest.files[TOKENIZER]} {manifest.max_tokens}"
+    digest = sha256(f"{_LOGITS} {network} {onnxruntime.__version__}".encode())
     for text in texts:
         encoded = normalise(text).encode()
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
@@ -97,8 +97,8 @@ def _read(path: Path) -> Scores | None:
     """`None` where they are not there, or torn."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            logits = {name: arrays[name] for name in arrays.files}
-        scores = Scores(logits, logits.pop(EMBEDDING))
+            logits = {name.removeprefix(_LOGITS): arrays[name] for name in arrays.files if name.startswith(_LOGITS)}
+            scores = Scores(logits, arrays[EMBEDDING])
     except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return None
     with suppress(OSError):  # somebody else's folder: then it only looks older than it is
@@ -108,4 +108,5 @@ def _read(path: Path) -> Scores | None:
 
 def _write(path: Path, scores: Scores) -> None:
     with suppress(OSError), whole_file(path) as temporary, temporary.open("wb") as file:  # read-only, or a full disk
-        np.savez(file, allow_pickle=False, **scores.logits, **{EMBEDDING: scores.embedding})
+        logits = {f"{_LOGITS}{name}": rows for name, rows in scores.logits.items()}
+        np.savez(file, allow_pickle=False, **{**logits, EMBEDDING: scores.embedding})

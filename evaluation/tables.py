@@ -94,8 +94,6 @@ def routing(figures: dict[str, Any]) -> Table:
     table.add_row("  95 % interval", f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-")
     table.add_row("nobody: precision", _number(rows["none_precision"]))
     table.add_row("nobody: recall", _number(rows["none_recall"]))
-    if "cost_per_1000" in figures:
-        table.add_row("cost of 1,000 posts", f"{figures['cost_per_1000']:,.1f}")
     return table
 
 

@@ -106,7 +106,7 @@ class Registry:
         """Write the next version of a bundle's name: the same model under another policy.
 
         Args:
-            tuning: how the policy came about, for the manifest.
+            tuning: how the policy came about, for the manifest, where it stands below what was done before.
 
         Raises:
             PolicyError: the policy belongs to another model or taxonomy.
@@ -131,7 +131,7 @@ class Registry:
                 parent=parent.reference,
                 precision=parent.precision,
                 max_tokens=parent.max_tokens,
-                provenance={**parent.provenance, "tuned": dict(tuning)},
+                provenance={**parent.provenance, "tuned": [*parent.provenance.get("tuned", []), dict(tuning)]},
             )
             # What is torn there must not get a checksum of its own here.
             for name, sha256 in parent.files.items():

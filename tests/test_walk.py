@@ -9,8 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-
 from model.bundle import Bundle
 from model.decision import decide
 from model.registry import Registry
@@ -54,14 +52,13 @@ def test_a_newcomer_gets_from_labelled_posts_to_a_promoted_policy(
 ) -> None:
     models = Path(shutil.copytree(registry.root, tmp_path / "models"))
     name = bundle.manifest.name
-    (tmp_path / "taxonomy.yaml").write_text(yaml.safe_dump(bundle.taxonomy.to_dict()))
     labelled(bundle, tmp_path / "labelled.jsonl")
     before = Registry(models).references()
     environment = {**os.environ, "TRIAGE_MODELS": str(models), "PYTHONPATH": str(ROOT)}
     typed = commands()
     assert len(typed) == 7
     for line in typed:
-        words = [name if word == "starter" else word for word in shlex.split(line)[1:]]
+        words = [re.sub(r"\bstarter\b", name, word) for word in shlex.split(line)[1:]]
         command = [sys.executable, "-m", "api.cli", *words]
         ended = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120

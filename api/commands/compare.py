@@ -13,6 +13,7 @@ from api.commands.shared import (
     extra,
     load_bundle,
     note,
+    note_tuned_on,
     print_json,
     read_labelled,
     stdout,
@@ -53,6 +54,8 @@ def compare(
         from evaluation.comparison.verdict import Margins
 
     bundles = [load_bundle(reference, models) for reference in (champion, challenger)]
+    for bundle in bundles:
+        note_tuned_on(bundle, files)
     left_out = shared_heads(bundles[0].taxonomy, bundles[1].taxonomy).left_out
     posts = read_labelled(files, joint_taxonomy(bundles[0].taxonomy, bundles[1].taxonomy))
     fresh = _unseen(posts, bundles, allow=allow_training_rows)

@@ -12,6 +12,7 @@ from api.commands.shared import (
     extra,
     load_bundle,
     note,
+    note_tuned_on,
     print_json,
     read_labelled,
     stdout,
@@ -64,6 +65,7 @@ def evaluate(
 
     reference, files = bundle_and_files(arguments)
     bundle = load_bundle(reference, models)
+    note_tuned_on(bundle, files)
     known_costs = Costs.read(costs, bundle.taxonomy) if costs else None
     examples = read_labelled(files, bundle.taxonomy)
     seen = seen_rows(examples, bundle.training_rows())
@@ -131,6 +133,8 @@ def _show(figures: dict[str, Any]) -> None:
 
     overview, *others = tables.summary(figures)
     stdout.print(overview)
+    if "cost_per_1000" in figures:
+        stdout.print(f"1,000 posts cost {figures['cost_per_1000']:,.1f} under the policy", highlight=False)
     seen = figures["training_rows"]
     if seen["set_aside"]:
         shown = ", ".join(f"{head} {share:.3f}" for head, share in seen["accuracy_with_them"].items())

@@ -12,6 +12,7 @@ from rich.console import Console
 from api.settings import load_settings
 from data.errors import ConfigurationError, MissingExtraError
 from data.examples import describe_bad_rows, find_taxonomy, read_examples
+from data.files import file_sha256
 from data.posts import Example
 from data.tables import FORMATS
 from data.taxonomy import Taxonomy
@@ -88,6 +89,17 @@ def read_labelled(files: list[Path], taxonomy: Taxonomy) -> list[Example]:
         note(f"left out {len(reading.bad)} bad rows of {len(reading.bad) + len(reading.examples)}:")
         note(describe_bad_rows(reading.bad))
     return reading.examples
+
+
+def note_tuned_on(bundle: Bundle, files: Sequence[Path]) -> None:
+    """Say where a bundle's thresholds were fitted to one of the files that are to judge it."""
+    tuned = bundle.manifest.provenance.get("tuned", ())
+    known = {file["sha256"] for tuning in tuned for file in tuning.get("files", ())}
+    for path in files:
+        if file_sha256(path) in known:
+            note(
+                f"warning: the policy of {bundle.manifest.reference} was tuned on these posts, which flatter it: {path}"
+            )
 
 
 def note_precision(bundle: Bundle) -> None:

@@ -84,17 +84,18 @@ def tune(
         from evaluation.tuning.promises import parse_targets
         from evaluation.tuning.search import Request, make_policy
 
-    for name, share in (("--label-sets", label_sets), ("--out-of-scope", out_of_scope)):
-        if share is not None and not 0 < share < 1:
-            raise ConfigurationError(f"{name} must lie between 0 and 1, both excluded; found {share}")
+    reference, files = bundle_and_files(arguments)
+    _check_shares({"--label-sets": label_sets, "--out-of-scope": out_of_scope})
     if not (targets or costs or label_sets or out_of_scope or recalibrate):
         raise ConfigurationError(
             "nothing is asked for: give --target, --costs, --label-sets, --out-of-scope or --recalibrate"
         )
-    reference, files = bundle_and_files(arguments)
     bundle = load_bundle(reference, models)
+    wishes = parse_targets(targets or [], bundle.taxonomy)
+    if costs and wishes.max_coverage:
+        raise ConfigurationError("--costs seeks thresholds that route:max-coverage would set to 0; give one of them")
     request = Request(
-        parse_targets(targets or [], bundle.taxonomy),
+        wishes,
         Costs.read(costs, bundle.taxonomy) if costs else None,
         label_sets,
         out_of_scope,
@@ -123,10 +124,20 @@ def tune(
         _apply(bundle, tuned, request, files, found, models)
 
 
+def _check_shares(shares: dict[str, float | None]) -> None:
+    for name, share in shares.items():
+        if share is not None and not 0 < share < 1:
+            raise ConfigurationError(f"{name} must lie between 0 and 1, both excluded; found {share}")
+
+
 def _fresh(files: Sequence[Path], bundle: Bundle, models: Path | None, *, allow: bool) -> "ScoredPosts":
     from api.commands.scoring import scored
     from evaluation.held_out import check_seen, set_aside
 
+    if len({file_sha256(path) for path in files}) < len(files):
+        raise DataError(
+            "one file is given twice; its posts would count twice, and a promise would rest on half of them"
+        )
     examples = read_labelled(list(files), bundle.taxonomy)
     fresh, seen = set_aside(examples, bundle.training_rows())
     if not allow:

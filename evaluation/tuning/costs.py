@@ -59,7 +59,7 @@ class Costs(BaseModel):
 
     Attributes:
         review: of a post that a person looks at.
-        lost: of a post that somebody owns and that is ignored.
+        lost: of a post that is known to be somebody's and that is ignored.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -21,7 +21,7 @@ _FORMS = """expected one of
   route:max-coverage              heads without a target of their own hold no post back"""
 
 _PROMISE = re.compile(
-    r"(?P<head>[^\s.:]+)(?:\.(?P<label>[^\s:]+))?\s*:\s*(?P<measure>error|precision|recall)\s*(?P<sign><=|>=)\s*"
+    r"(?P<head>[^\s.:]+)(?:\.(?P<label>.+?))?\s*:\s*(?P<measure>error|precision|recall)\s*(?P<sign><=|>=)\s*"
     r"(?P<bound>[0-9.]+%?)\s*(?:@\s*(?P<chance>[0-9.]+%?))?"
 )
 _MAX_COVERAGE = re.compile(rf"{ROUTE}\s*:\s*max-coverage")

@@ -99,13 +99,11 @@ def threshold_for_misses(
         missed: `(n,)`, whether accepting the answer would miss the post.
     """
     allowed = most_misses(len(confidence), share, chance)
-    if allowed < 0:
-        return Refusal(_least_posts(share, 1 - chance), 0.0)
     keys = np.sort(grid_floor(confidence[missed]))[::-1]
-    if len(keys) <= allowed:
-        return 0.0
-    threshold = max(float(np.round(keys[allowed] + GRID, 6)), 0.0)
-    return threshold if threshold <= 1 else Refusal(None, float(np.sum(keys >= 1) / len(confidence)))
+    unavoidable = int(np.sum(keys >= 1))
+    if unavoidable > allowed:
+        return _refused_misses(unavoidable, len(confidence), share, chance)
+    return 0.0 if len(keys) <= allowed else max(float(np.round(keys[allowed] + GRID, 6)), 0.0)
 
 
 def grid_floor(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -163,6 +161,16 @@ def _gifts(cuts: list[Cut], error: float, level: float) -> list[float]:
 def _least_posts(error: float, level: float) -> int:
     """Posts that it takes when none of them is wrong."""
     return ceil(log(level) / log(1 - error) - 1e-9)
+
+
+def _refused_misses(unavoidable: int, posts: int, share: float, chance: float) -> Refusal:
+    """How many posts of a label it would take, where some are missed at any threshold."""
+    if not unavoidable:
+        return Refusal(_least_posts(share, 1 - chance), 0.0)
+    rate = unavoidable / posts
+    numbers = (ceil(times * posts) for times in _TIMES)
+    enough = (number for number in numbers if most_misses(number, share, chance) >= ceil(rate * number - 1e-9))
+    return Refusal(next(enough, None), rate)
 
 
 def _refusal(cuts: list[Cut], posts: int, error: float, level: float) -> Refusal:

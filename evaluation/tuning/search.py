@@ -3,7 +3,7 @@
 What is fitted on some posts is not judged on the same ones: each part that others build on gets posts of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,10 @@ def make_policy(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, request:
     """
     parts = _parts(posts, request)
     before = policy
+    # Sets of labels were fitted to a calibration, and to the posts that were reviewed, both of which change.
+    policy = _with_heads(
+        policy, {name: head.model_copy(update={"label_sets": None}) for name, head in policy.heads.items()}
+    )
     recalibrations: dict[str, Recalibration] = {}
     if request.recalibrate:
         recalibrations = _recalibrations(parts[_FITTED], policy, taxonomy)
@@ -93,7 +97,9 @@ def make_policy(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, request:
     judged = parts.get(_PROMISED, posts)
     cost_before = cost_after = None
     if request.costs:
-        own = [head.name for head in taxonomy if not any(one.head == head.name for one in request.wishes.promises)]
+        promised = {promise.head for promise in request.wishes.promises}
+        own = [name for name in request.costs.heads if name not in promised]
+        _check_labelled(parts[_COSTED], taxonomy, own)
         policy = with_costs(policy, request.costs, taxonomy)
         if _PROMISED not in parts:
             cost_after = expected_cost_per_1000(parts[_COSTED], policy, taxonomy, request.costs, own, request.seed)
@@ -102,10 +108,12 @@ def make_policy(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, request:
     policy = tuning.policy
     if request.costs:
         cost_before = cost_per_1000(judged, before, taxonomy, request.costs)
-        cost_after = cost_after or cost_per_1000(judged, policy, taxonomy, request.costs)
+        if cost_after is None:
+            cost_after = cost_per_1000(judged, policy, taxonomy, request.costs)
     if request.label_sets is not None:
         reviewed = _reviewed(parts[_SETS], policy, taxonomy, request.seed)
-        policy = _with_heads(policy, _label_sets(reviewed, policy, taxonomy, request.label_sets))
+        known = {head.name for head in taxonomy if (targets_of(posts.examples, head) != UNLABELLED).any()}
+        policy = _with_heads(policy, _label_sets(reviewed, policy, taxonomy, known, request.label_sets))
     sizes = {name: len(part) for name, part in parts.items()}
     return TunedPolicy(
         policy, tuning.outcomes, sizes, tuning.rows, tuning.stages, judged, recalibrations, cost_before, cost_after
@@ -142,6 +150,17 @@ def _reviewed(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, seed: int)
     return posts.take(np.flatnonzero(~passes(posts, policy, taxonomy, thresholds_of(policy))))
 
 
+def _check_labelled(posts: ScoredPosts, taxonomy: Taxonomy, heads: Sequence[str]) -> None:
+    """Where nothing is known to be wrong, nothing costs anything, and all would be accepted."""
+    for name in heads:
+        known = int((targets_of(posts.examples, taxonomy.head(name)) != UNLABELLED).sum())
+        if known < _LEAST_POSTS:
+            raise DataError(
+                f"costs of {name} are given, but {known} of the {len(posts)} posts to seek the least cost on have a "
+                f"label of it; expected at least {_LEAST_POSTS}: label it, or leave it out of the costs"
+            )
+
+
 def _recalibrations(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy) -> dict[str, Recalibration]:
     # Its folds must not share groups.
     posts = posts.take(one_of_each_group(posts.examples, 0))
@@ -157,13 +176,18 @@ def _recalibrations(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy) -> d
 def _novelty(posts: ScoredPosts, taxonomy: Taxonomy, share: float) -> Novelty:
     """On the head with the most labels, which knows the scope best."""
     head = max(taxonomy, key=lambda each: len(each.labels))
-    rows = np.flatnonzero(targets_of(posts.examples, head) != UNLABELLED)
-    return Novelty(head=head.name, threshold=threshold_refusing(energy(posts.scores.logits[head.name][rows]), share))
+    known = targets_of(posts.examples, head) != UNLABELLED
+    in_scope = known if known.any() else np.ones(len(posts), np.bool_)
+    return Novelty(
+        head=head.name, threshold=threshold_refusing(energy(posts.scores.logits[head.name][in_scope]), share)
+    )
 
 
-def _label_sets(posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, chance: float) -> dict[str, HeadPolicy]:
+def _label_sets(
+    posts: ScoredPosts, policy: Policy, taxonomy: Taxonomy, known: Set[str], chance: float
+) -> dict[str, HeadPolicy]:
     heads = {}
-    for head in taxonomy:
+    for head in (head for head in taxonomy if head.name in known):
         answers = answers_of(posts, head, policy.heads[head.name])
         try:
             sets = fit_label_sets(answers.probabilities, answers.gold, chance)

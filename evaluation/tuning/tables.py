@@ -40,8 +40,9 @@ def all_tables(
         yield outcomes(tuned, taxonomy)
     if tuned.outcomes and tested:
         yield on_other_posts(tuned, tested, taxonomy)
+    sweeps = sweeps_of(tuned, taxonomy)
     for outcome in tuned.outcomes:
-        rows = sweeps_of(tuned, taxonomy).get(str(outcome.promise), [])
+        rows = sweeps.get(str(outcome.promise), [])
         if rows:
             yield sweep(outcome, rows, staffing)
     if tuned.recalibrations:
@@ -97,7 +98,8 @@ def shown(decisions: Sequence[Decision]) -> Table:
 
 def outcomes(tuned: TunedPolicy, taxonomy: Taxonomy) -> Table:
     """One line a target."""
-    table = Table(title=f"targets, on {tuned.independent} independent posts")
+    seen_on = f"passing and wrong of all {len(tuned.judged)}"
+    table = Table(title=f"targets, on {tuned.independent} independent posts; {seen_on}")
     for column in ("target", "threshold", "posts", "passing", "wrong", "95 %"):
         table.add_column(column, justify="left" if column == "target" else "right")
     for outcome in tuned.outcomes:

@@ -150,7 +150,7 @@ def test_what_posts_cost_is_told_where_costs_are_given(evaluate: Evaluate, held_
     reviewed = 1 - plain["routing"]["auto_rate"] - plain["routing"]["ignored_rate"]
     assert reviewed > 0
     assert plain["cost_per_1000"] == pytest.approx(3000 * reviewed)
-    assert "cost of 1,000 posts" in evaluate(held_out, "--costs", "costs.yaml").stdout
+    assert "1,000 posts cost" in evaluate(held_out, "--costs", "costs.yaml").stdout
 
 
 def test_a_report_is_written_with_texts_or_without(evaluate: Evaluate, tmp_path: Path, examples: list[Example]) -> None:

@@ -191,7 +191,7 @@ def test_an_applied_policy_is_the_next_version_and_evaluates_with_its_thresholds
         child.policy.heads["department"].threshold
         != Bundle.load(models.resolve("toy@1")).policy.heads["department"].threshold
     )
-    tuned = child.manifest.provenance["tuned"]
+    [tuned] = child.manifest.provenance["tuned"]
     assert [target["target"] for target in tuned["targets"]] == ["route:error<=0.15@0.95", "intent:error<=0.1@0.95"]
     assert [file["name"] for file in tuned["files"]] == ["fresh.jsonl"]
     assert str(fresh.parent) not in (models.resolve("toy@2") / layout.MANIFEST).read_text()
@@ -318,7 +318,7 @@ def test_costs_choose_thresholds_and_levels(tune: Tune, tmp_path: Path, models: 
     assert found.plain["cost_per_1000"]["before"] == pytest.approx(1000 * paid / POSTS)
     assert found.plain["cost_per_1000"]["after"] < 2000, "less than if a person saw every post"
     assert found.plain["targets"] == []
-    tuned = Bundle.load(models.resolve("toy@2")).manifest.provenance["tuned"]
+    [tuned] = Bundle.load(models.resolve("toy@2")).manifest.provenance["tuned"]
     assert tuned["costs"]["review"] == 2
 
     costs.write_text("review: 2\nheads: {team: {other: 1}}\n")
@@ -355,3 +355,47 @@ def test_a_second_run_scores_nothing(tune: Tune, fresh: Path, monkeypatch: pytes
 
     monkeypatch.setattr(Bundle, "engine", never)
     assert tune(fresh, "--target", EASY, "--json").stdout == first.stdout
+
+
+def test_a_bundle_that_is_judged_by_what_it_was_tuned_on_says_so(
+    run: Tune, models: Registry, fresh: Path, others: Path
+) -> None:
+    assert run("tune", fresh, "--target", EASY, "--apply").code == 0
+    warning = "was tuned on these posts"
+    assert warning in run("evaluate", "toy@2", fresh).stderr
+    assert warning in run("compare", "toy@1", "toy@2", fresh).stderr
+    assert warning not in run("evaluate", "toy@2", others).stderr
+    assert warning not in run("evaluate", "toy@1", fresh).stderr
+
+
+def test_sets_of_labels_do_not_outlive_what_they_were_fitted_to(tune: Tune, models: Registry, fresh: Path) -> None:
+    assert tune(fresh, "--label-sets", "0.5", "--apply").code == 0
+    assert tune("toy@2", fresh, "--target", EASY, "--apply").code == 0
+    sets = [
+        {head.label_sets is None for head in Bundle.load(models.resolve(reference)).policy.heads.values()}
+        for reference in ("toy@2", "toy@3")
+    ]
+    assert sets == [{False}, {True}]
+
+
+def test_heads_without_labels_are_left_alone(tune: Tune, tmp_path: Path) -> None:
+    rows = [{"text": row["text"], "department": row["department"]} for row in rows_of(0, POSTS)]
+    file = write(tmp_path / "departments.jsonl", rows)
+    found = tune(file, "--label-sets", "0.8", "--out-of-scope", "0.05", "--target", EASY, "--json")
+    assert found.code == 0, found.stderr
+    heads = found.plain["policy"]["heads"]
+    assert [head["label_sets"] is None for head in heads.values()] == [True, True, False]
+    costs = tmp_path / "costs.yaml"
+    costs.write_text("review: 2\nheads:\n  urgency: {other: 8}\n")
+    refused = tune(file, "--costs", costs)
+    assert refused.code == 2
+    assert "costs of urgency are given, but 0 of the 330 posts" in refused.stderr
+
+
+def test_what_contradicts_itself_is_refused(tune: Tune, tmp_path: Path, fresh: Path) -> None:
+    costs = tmp_path / "costs.yaml"
+    costs.write_text("review: 2\nheads:\n  department: {other: 8}\n")
+    both = tune(fresh, "--costs", costs, "--target", EASY, "--target", "route:max-coverage")
+    assert (both.code, "give one of them" in both.stderr) == (2, True)
+    twice = tune(fresh, fresh, "--target", EASY)
+    assert (twice.code, "one file is given twice" in twice.stderr) == (2, True)

@@ -222,7 +222,7 @@ def test_a_policy_makes_the_next_version_of_the_same_model(copy: Registry) -> No
         parent.manifest.precision,
         parent.manifest.max_tokens,
     )
-    assert child.manifest.provenance["tuned"] == {"targets": ["department:error<=0.02@0.95"], "seed": 13}
+    assert child.manifest.provenance["tuned"] == [{"targets": ["department:error<=0.02@0.95"], "seed": 13}]
     assert {**child.manifest.provenance, "tuned": None} == {**parent.manifest.provenance, "tuned": None}
     assert {file: content for file, content in before.items() if file.read_bytes() != content} == {}
     assert copy.promoted() == "toy@1", "a policy is promoted by somebody who has looked at it"
@@ -262,7 +262,7 @@ def test_a_policy_of_a_policy_has_it_as_parent(copy: Registry) -> None:
     first = Bundle.load(copy.resolve("toy@1"))
     second = Bundle.load(copy.publish_policy(first, strict(first), {"seed": 1}))
     third = Bundle.load(copy.publish_policy(second, first.policy, {"seed": 2}))
-    assert (third.manifest.parent, third.manifest.provenance["tuned"]) == ("toy@2", {"seed": 2})
+    assert (third.manifest.parent, third.manifest.provenance["tuned"]) == ("toy@2", [{"seed": 1}, {"seed": 2}])
     assert third.policy == first.policy
 
 

@@ -199,7 +199,23 @@ def test_the_threshold_for_misses_is_the_lowest() -> None:
     # 93 posts bear one miss at 5 % (0.95 ** 93 + 93 * 0.05 * 0.95 ** 92 = 0.0498), so two must be kept from passing.
     assert threshold_for_misses(confidence, missed, 0.05, 0.95) == pytest.approx(0.700001)
     assert threshold_for_misses(confidence, missed, 0.2, 0.95) == 0.0
-    assert threshold_for_misses(confidence[:10], missed[:10], 0.05, 0.95) == Refusal(59, 0.0)
+    for few in (0, 10, 58):
+        assert threshold_for_misses(confidence[:few], missed[:few], 0.05, 0.95) == Refusal(59, 0.0)
+
+
+@pytest.mark.parametrize(("posts", "unavoidable", "possible"), [(80, 1, True), (40, 1, True), (80, 8, False)])
+def test_misses_at_any_threshold_ask_for_more_posts_or_are_too_many(
+    posts: int, unavoidable: int, *, possible: bool
+) -> None:
+    confidence, missed = np.full(posts, 0.5), np.arange(posts) < unavoidable
+    confidence[:unavoidable] = 2.0
+    refusal = threshold_for_misses(confidence, missed, 0.05, 0.95)
+    assert isinstance(refusal, Refusal)
+    assert refusal.least_error == unavoidable / posts
+    assert (refusal.examples is not None) == possible
+    if refusal.examples is not None:
+        times = ceil(refusal.examples / posts)
+        assert threshold_for_misses(np.tile(confidence, times), np.tile(missed, times), 0.05, 0.95) == 0.0
 
 
 def test_no_threshold_keeps_certainty_from_passing() -> None:

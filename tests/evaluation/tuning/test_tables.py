@@ -54,7 +54,7 @@ def test_all_there_is_to_see_fits_a_terminal_and_shows_no_text(made: Reported, t
     found = list(tables.all_tables(tuned, other, made.policy, made.taxonomy, Staffing(20_000, 2)))
     titles = [str(table.title) for table in found]
     assert titles == [
-        f"targets, on {tuned.independent} independent posts",
+        f"targets, on {tuned.independent} independent posts; passing and wrong of all {len(tuned.judged)}",
         "the same, on 300 other posts",
         "department:error<=0.25@0.95: other thresholds",
         f"calibration, fitted on {tuned.parts['fitted']} posts; log loss of posts left out of the fit",
@@ -114,8 +114,9 @@ def test_what_is_for_machines_is_json_and_says_what_was_refused(made: Reported, 
     plain = json.loads(json.dumps(tables.plain(tuned, None, made.taxonomy, sweeps), allow_nan=False))
     kept, refused = plain["targets"]
     assert (kept["kept"], kept["tested"], "examples_needed" in kept) == (True, None, False)
-    assert (refused["kept"], refused["examples_needed"]) == (False, 459)  # 0.99 ** 459 < 0.01
-    assert refused["times_this_file"] == 459 / refused["posts"]
+    # Some are ignored, and so missed at any threshold: no number of posts would do.
+    assert (refused["kept"], refused["examples_needed"], refused["times_this_file"]) == (False, None, None)
+    assert refused["least_error_seen"] > 0.01
     assert Policy.model_validate(plain["policy"]) == tuned.policy
     assert plain["posts"]["independent"] == len(tuned.judged)
     assert plain["sweeps"]["department:error<=0.25@0.95"][-1]["coverage"] == 1
