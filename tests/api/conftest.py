@@ -1,6 +1,7 @@
 """A real server on a real socket, in a thread of the test process."""
 
 import asyncio
+import shutil
 import tempfile
 import threading
 import time
@@ -26,6 +27,7 @@ from model.engine import Engine
 from model.registry import Registry
 from model.scores import Scores
 from model.tokenizer import Encoded
+from tests.api.command_line import Triage, command_line
 
 Run = Callable[[Sequence[Encoded]], NDArray[np.float32]]
 Serving = Callable[..., AbstractContextManager["Client"]]
@@ -121,3 +123,19 @@ def client(bundle: Bundle) -> Iterator[httpx.Client]:
     """The tiny bundle, served under small limits."""
     with serving_app(bundle, max_posts=20, max_queued_posts=40, max_body_bytes=20_000, max_characters=1_000) as found:
         yield found
+
+
+@pytest.fixture
+def models(registry: Registry, tmp_path: Path) -> Registry:
+    """A copy of the trained registry that a test may change."""
+    return Registry(Path(shutil.copytree(registry.root, tmp_path / "models")))
+
+
+@pytest.fixture
+def triage(
+    models: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Triage:
+    """The command line, in an empty folder that holds `models/`."""
+    assert models.root.parent == tmp_path
+    monkeypatch.chdir(tmp_path)
+    return command_line(monkeypatch, capsys)

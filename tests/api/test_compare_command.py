@@ -2,55 +2,31 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from api.cli import main
 from data.posts import Example
 from data.taxonomy import Taxonomy
 from model import bundle as layout
 from model.bundle import Bundle, seal
 from model.policy import Policy
 from model.registry import Registry
+from tests.api.command_line import Triage
 from tests.conftest import WORDS
 
 POSTS = 330
 
 
-class Outcome(NamedTuple):
-    code: int
-    stdout: str
-    stderr: str
-
-
-Cli = Callable[..., Outcome]
 Change = Callable[[dict[str, Any], dict[str, Any]], None]
 
 
 @pytest.fixture
-def models(registry: Registry, tmp_path: Path) -> Registry:
-    """A copy of the trained registry that a test may change."""
-    return Registry(Path(shutil.copytree(registry.root, tmp_path / "models")))
-
-
-@pytest.fixture
-def cli(models: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run `triage compare` in an empty folder that holds `models/`."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["triage", "compare", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return Outcome(int(end.value.code or 0), captured.out, captured.err)
-
-    return run
+def cli(triage: Triage) -> Triage:
+    return partial(triage, "compare")
 
 
 @pytest.fixture
@@ -110,7 +86,7 @@ def other_questions(taxonomy: dict[str, Any], policy: dict[str, Any]) -> None:
     policy |= {"heads": {"tone": {"labels": ["rude", "kind"]}}, "owner": None, "unowned": {}}
 
 
-def test_a_model_is_not_worse_than_itself(cli: Cli, fresh: Path) -> None:
+def test_a_model_is_not_worse_than_itself(cli: Triage, fresh: Path) -> None:
     found = cli("toy@1", "toy@1", fresh, "--json")
     assert found.code == 0, found.stderr
     plain = json.loads(found.stdout)
@@ -125,7 +101,7 @@ def test_a_model_is_not_worse_than_itself(cli: Cli, fresh: Path) -> None:
     assert found.stderr.count("330/330") == 2
 
 
-def test_margins_are_heeded(cli: Cli, fresh: Path) -> None:
+def test_margins_are_heeded(cli: Triage, fresh: Path) -> None:
     assert cli("toy@1", "toy@1", fresh, "--margin", "0.001").code == 1
     found = json.loads(cli("toy@1", "toy@1", fresh, "--label-margin", "0.01", "--share-margin", "0.3", "--json").stdout)
     assert found["routing"]["auto_rate"]["margin"] == 0.3
@@ -133,7 +109,7 @@ def test_margins_are_heeded(cli: Cli, fresh: Path) -> None:
     assert found["verdict"]["word"] == "not worse"
 
 
-def test_a_worse_challenger_fails_with_status_1(cli: Cli, fresh: Path, challenger: Callable[[Change], None]) -> None:
+def test_a_worse_challenger_fails_with_status_1(cli: Triage, fresh: Path, challenger: Callable[[Change], None]) -> None:
     challenger(cautious)
     found = cli("toy@1", "toy@2", fresh)
     assert found.code == 1
@@ -143,7 +119,7 @@ def test_a_worse_challenger_fails_with_status_1(cli: Cli, fresh: Path, challenge
     assert json.loads(cli("toy@1", "toy@2", fresh, "--json").stdout)["verdict"]["word"] == "worse"
 
 
-def test_texts_are_shown_only_on_request(cli: Cli, fresh: Path, challenger: Callable[[Change], None]) -> None:
+def test_texts_are_shown_only_on_request(cli: Triage, fresh: Path, challenger: Callable[[Change], None]) -> None:
     challenger(cautious)
     secret = "site is down again"
     plain = [("toy@1", "toy@2", fresh), ("toy@1", "toy@2", fresh, "--examples", 3)]
@@ -158,7 +134,7 @@ def test_texts_are_shown_only_on_request(cli: Cli, fresh: Path, challenger: Call
     assert len(examples) == 3
 
 
-def test_renamed_labels_are_said_and_left_out(cli: Cli, fresh: Path, challenger: Callable[[Change], None]) -> None:
+def test_renamed_labels_are_said_and_left_out(cli: Triage, fresh: Path, challenger: Callable[[Change], None]) -> None:
     challenger(renamed)
     found = cli("toy@1", "toy@2", fresh, "--json")
     plain = json.loads(found.stdout)
@@ -173,14 +149,14 @@ def test_renamed_labels_are_said_and_left_out(cli: Cli, fresh: Path, challenger:
     )
 
 
-def test_other_questions_are_bad_input(cli: Cli, fresh: Path, challenger: Callable[[Change], None]) -> None:
+def test_other_questions_are_bad_input(cli: Triage, fresh: Path, challenger: Callable[[Change], None]) -> None:
     challenger(other_questions)
     found = cli("toy@1", "toy@2", fresh)
     assert (found.code, found.stdout) == (2, "")
     assert "no head with a label in common" in found.stderr
 
 
-def test_posts_that_taught_either_are_set_aside(cli: Cli, examples: list[Example], tmp_path: Path) -> None:
+def test_posts_that_taught_either_are_set_aside(cli: Triage, examples: list[Example], tmp_path: Path) -> None:
     path = tmp_path / "seen.jsonl"
     path.write_text("".join(json.dumps({"text": each.post.text, **each.labels}) + "\n" for each in examples))
     refused = cli("toy@1", "toy@1", path)
@@ -199,7 +175,7 @@ def test_posts_that_taught_either_are_set_aside(cli: Cli, examples: list[Example
     assert "all 10 posts stand in the training data" in nothing.stderr
 
 
-def test_missing_bundles_and_files_are_bad_input(cli: Cli, fresh: Path) -> None:
+def test_missing_bundles_and_files_are_bad_input(cli: Triage, fresh: Path) -> None:
     assert cli("toy@1", "toy@9", fresh).code == 2
     assert cli("toy@1", "toy@1", "nothing.jsonl").code == 2
     assert cli("toy@1", "toy@1").code == 2

@@ -1,43 +1,18 @@
 import json
-import shutil
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from api.cli import main
 from data.posts import Example
 from model.bundle import MANIFEST, REFERENCE
-from model.registry import Registry
-
-
-class Outcome(NamedTuple):
-    code: int
-    stdout: str
-    stderr: str
-
-
-DriftOf = Callable[..., Outcome]
+from tests.api.command_line import Triage
 
 
 @pytest.fixture
-def drift(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> DriftOf:
-    """Run `triage drift` in an empty folder that holds `models/`."""
-    shutil.copytree(registry.root, tmp_path / "models")
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["triage", "drift", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return Outcome(int(end.value.code or 0), captured.out, captured.err)
-
-    return run
+def drift(triage: Triage) -> Triage:
+    return partial(triage, "drift")
 
 
 @pytest.fixture
@@ -58,13 +33,13 @@ def outage(examples: list[Example], tmp_path: Path) -> Path:
     return path
 
 
-def test_posts_like_the_reference_end_with_0(drift: DriftOf, month: Path) -> None:
+def test_posts_like_the_reference_end_with_0(drift: Triage, month: Path) -> None:
     found = drift("toy@1", month, "--reference", month)
     assert found.code == 0, found.stderr
     assert "no alarm" in found.stdout
 
 
-def test_another_mix_ends_with_1_and_is_told_and_drawn(drift: DriftOf, month: Path, outage: Path) -> None:
+def test_another_mix_ends_with_1_and_is_told_and_drawn(drift: Triage, month: Path, outage: Path) -> None:
     found = drift(outage, "--reference", month, "--json", "--plot", "drift.png")
     assert found.code == 1, found.stderr
     plain: dict[str, Any] = json.loads(found.stdout)
@@ -82,11 +57,11 @@ def test_another_mix_ends_with_1_and_is_told_and_drawn(drift: DriftOf, month: Pa
     assert "ALARM: only the mix of labels" in drift(outage, "--reference", month).stdout
 
 
-def test_posts_that_taught_the_model_are_counted(drift: DriftOf, month: Path) -> None:
+def test_posts_that_taught_the_model_are_counted(drift: Triage, month: Path) -> None:
     assert "% of the posts of" in drift(month, "--reference", month).stderr
 
 
-def test_a_bundle_without_a_reference_asks_for_one(drift: DriftOf, month: Path) -> None:
+def test_a_bundle_without_a_reference_asks_for_one(drift: Triage, month: Path) -> None:
     manifest = Path("models/toy/1") / MANIFEST
     plain = json.loads(manifest.read_text())
     del plain["files"][REFERENCE]
@@ -96,13 +71,13 @@ def test_a_bundle_without_a_reference_asks_for_one(drift: DriftOf, month: Path) 
     assert "--reference FILE, or train it anew" in found.stderr
 
 
-def test_a_bundle_calibrated_on_a_handful_says_so(drift: DriftOf, month: Path) -> None:
+def test_a_bundle_calibrated_on_a_handful_says_so(drift: Triage, month: Path) -> None:
     found = drift(month)
     assert found.code == 2
     assert "the reference has 9 posts; expected at least 50" in found.stderr
 
 
-def test_a_column_that_is_not_there_is_told_without_any_text(drift: DriftOf, tmp_path: Path) -> None:
+def test_a_column_that_is_not_there_is_told_without_any_text(drift: Triage, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("body,n\n" + "my secret,1\n" * 60)
     found = drift("toy@1", "in.csv", "--reference", "in.csv")
     assert found.code == 2

@@ -1,49 +1,24 @@
 """`triage evaluate` as its user meets it."""
 
 import json
-import shutil
-import sys
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from api.cli import main
 from data.posts import Example
 from model.engine import Engine
-from model.registry import Registry
+from tests.api.command_line import Triage
 
 LEARNED = 39
 """Posts of the fixture that taught the bundle or picked its epoch; the other 21 did not."""
 
 
-class Outcome(NamedTuple):
-    code: int
-    stdout: str
-    stderr: str
-
-
-Evaluate = Callable[..., Outcome]
-
-
 @pytest.fixture
-def evaluate(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Evaluate:
-    """Run `triage evaluate` in a folder that holds `models/`."""
-    shutil.copytree(registry.root, tmp_path / "models")
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["triage", "evaluate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return Outcome(int(end.value.code or 0), captured.out, captured.err)
-
-    return run
+def evaluate(triage: Triage) -> Triage:
+    return partial(triage, "evaluate")
 
 
 def file_of(path: Path, examples: list[Example]) -> Path:
@@ -65,7 +40,7 @@ def held_out(tmp_path: Path, examples: list[Example]) -> Path:
     return file_of(tmp_path / "held_out.jsonl", examples[LEARNED:])
 
 
-def test_the_documented_figures_are_printed_for_machines(evaluate: Evaluate, held_out: Path) -> None:
+def test_the_documented_figures_are_printed_for_machines(evaluate: Triage, held_out: Path) -> None:
     figures: dict[str, Any] = json.loads(evaluate(held_out, "--json").stdout)
     assert set(figures) == {"n", "heads", "decided", "routing", "bundle", "training_rows"}
     of_a_head = {
@@ -84,7 +59,7 @@ def test_the_documented_figures_are_printed_for_machines(evaluate: Evaluate, hel
     assert figures["training_rows"]["set_aside"] == 0
 
 
-def test_the_tables_are_for_a_person(evaluate: Evaluate, held_out: Path) -> None:
+def test_the_tables_are_for_a_person(evaluate: Triage, held_out: Path) -> None:
     found = evaluate("toy", held_out, "--slice", "channel", "--slice", "length")
     assert found.code == 0
     for shown in ("21 posts", "wrong owner among these", "before calibration", "top missed", "intent by channel"):
@@ -93,7 +68,7 @@ def test_the_tables_are_for_a_person(evaluate: Evaluate, held_out: Path) -> None
     assert "refund please" not in found.stdout + found.stderr
 
 
-def test_a_second_run_scores_nothing(evaluate: Evaluate, held_out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_scores_nothing(evaluate: Triage, held_out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise RuntimeError("an engine was loaded")
 
@@ -103,7 +78,7 @@ def test_a_second_run_scores_nothing(evaluate: Evaluate, held_out: Path, monkeyp
 
 
 def test_a_file_that_the_bundle_has_learned_is_refused(
-    evaluate: Evaluate, tmp_path: Path, examples: list[Example]
+    evaluate: Triage, tmp_path: Path, examples: list[Example]
 ) -> None:
     path = file_of(tmp_path / "all.jsonl", examples)
     refused = evaluate(path)
@@ -114,7 +89,7 @@ def test_a_file_that_the_bundle_has_learned_is_refused(
 
 
 def test_rows_that_were_learned_are_set_aside_and_both_figures_printed(
-    evaluate: Evaluate, held_out: Path, tmp_path: Path, examples: list[Example]
+    evaluate: Triage, held_out: Path, tmp_path: Path, examples: list[Example]
 ) -> None:
     path = file_of(tmp_path / "all.jsonl", examples)
     allowed = evaluate(path, "--allow-training-rows")
@@ -129,14 +104,14 @@ def test_rows_that_were_learned_are_set_aside_and_both_figures_printed(
 
 
 def test_nothing_but_learned_rows_is_refused_whatever_is_allowed(
-    evaluate: Evaluate, tmp_path: Path, examples: list[Example]
+    evaluate: Triage, tmp_path: Path, examples: list[Example]
 ) -> None:
     found = evaluate(file_of(tmp_path / "learned.jsonl", examples[:10]), "--allow-training-rows")
     assert found.code == 2
     assert "every row stands in the training data of toy@1" in found.stderr
 
 
-def test_a_column_that_there_is_not_is_refused_before_anything_is_scored(evaluate: Evaluate, held_out: Path) -> None:
+def test_a_column_that_there_is_not_is_refused_before_anything_is_scored(evaluate: Triage, held_out: Path) -> None:
     found = evaluate(held_out, "--slice", "chanel")
     assert found.code == 2
     assert "--slice chanel: no post has a value there" in found.stderr
@@ -144,7 +119,7 @@ def test_a_column_that_there_is_not_is_refused_before_anything_is_scored(evaluat
     assert "scoring" not in found.stderr
 
 
-def test_what_posts_cost_is_told_where_costs_are_given(evaluate: Evaluate, held_out: Path, tmp_path: Path) -> None:
+def test_what_posts_cost_is_told_where_costs_are_given(evaluate: Triage, held_out: Path, tmp_path: Path) -> None:
     (tmp_path / "costs.yaml").write_text("review: 3\n")  # nothing else costs anything
     plain = json.loads(evaluate(held_out, "--costs", "costs.yaml", "--json").stdout)
     reviewed = 1 - plain["routing"]["auto_rate"] - plain["routing"]["ignored_rate"]
@@ -153,7 +128,7 @@ def test_what_posts_cost_is_told_where_costs_are_given(evaluate: Evaluate, held_
     assert "1,000 posts cost" in evaluate(held_out, "--costs", "costs.yaml").stdout
 
 
-def test_a_report_is_written_with_texts_or_without(evaluate: Evaluate, tmp_path: Path, examples: list[Example]) -> None:
+def test_a_report_is_written_with_texts_or_without(evaluate: Triage, tmp_path: Path, examples: list[Example]) -> None:
     words = [example.post.text for example in examples[LEARNED:]]
     wrong = [replace(example, labels={"intent": "refund"}) for example in examples[LEARNED:]]
     file = file_of(tmp_path / "held_out.jsonl", wrong)
@@ -170,14 +145,14 @@ def test_a_report_is_written_with_texts_or_without(evaluate: Evaluate, tmp_path:
     assert '"name":"tweet"' in page
 
 
-def test_a_report_tells_what_was_set_aside(evaluate: Evaluate, tmp_path: Path, examples: list[Example]) -> None:
+def test_a_report_tells_what_was_set_aside(evaluate: Triage, tmp_path: Path, examples: list[Example]) -> None:
     everything = file_of(tmp_path / "all.jsonl", examples)
     assert evaluate(everything, "--allow-training-rows", "--report", "out.html").code == 0
     assert "39 of 60 rows stand in the training data and were set aside" in (tmp_path / "out.html").read_text()
 
 
 def test_an_interrupted_run_says_that_it_can_be_gone_on_with(
-    evaluate: Evaluate, held_out: Path, monkeypatch: pytest.MonkeyPatch
+    evaluate: Triage, held_out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,20 +1,19 @@
 """`triage tune` as its user runs it."""
 
 import json
-import shutil
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from api.cli import main
 from data.posts import Example
 from model import bundle as layout
 from model.bundle import Bundle
 from model.decision import decide
 from model.registry import Registry
+from tests.api.command_line import Triage
 from tests.conftest import WORDS
 
 POSTS = 330
@@ -24,44 +23,9 @@ WRONG = 11
 EASY = "department:error<=0.15"
 
 
-class Outcome(NamedTuple):
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def plain(self) -> Any:
-        return json.loads(self.stdout)
-
-
-Tune = Callable[..., Outcome]
-
-
 @pytest.fixture
-def models(registry: Registry, tmp_path: Path) -> Registry:
-    """A copy of the trained registry that a test may change."""
-    return Registry(Path(shutil.copytree(registry.root, tmp_path / "models")))
-
-
-@pytest.fixture
-def run(models: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tune:
-    """Run `triage` in a folder that holds `models/`."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["triage", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return Outcome(int(end.value.code or 0), captured.out, captured.err)
-
-    return run
-
-
-@pytest.fixture
-def tune(run: Tune) -> Tune:
-    return lambda *arguments: run("tune", *arguments)
+def tune(triage: Triage) -> Triage:
+    return partial(triage, "tune")
 
 
 def rows_of(first: int, count: int) -> list[dict[str, str | None]]:
@@ -115,7 +79,7 @@ def scored_by_hand(models: Registry, reference: str, file: Path) -> list[tuple[d
     return list(zip(rows, decisions, strict=True))
 
 
-def test_the_tables_are_for_a_person(tune: Tune, models: Registry, fresh: Path, others: Path) -> None:
+def test_the_tables_are_for_a_person(tune: Triage, models: Registry, fresh: Path, others: Path) -> None:
     before = files_in(models)
     found = tune(fresh, "--target", EASY, "--test", others, "--volume", "20000/day", "--review-minutes", 3)
     assert found.code == 0, found.stderr
@@ -134,7 +98,7 @@ def test_the_tables_are_for_a_person(tune: Tune, models: Registry, fresh: Path, 
 
 
 def test_what_is_printed_for_machines_is_what_the_written_policy_decides(
-    tune: Tune, models: Registry, fresh: Path, others: Path
+    tune: Triage, models: Registry, fresh: Path, others: Path
 ) -> None:
     found = tune(
         fresh, "--target", EASY, "--test", others, "--json", "--apply", "--volume", "48/day", "--review-hours", 8
@@ -178,7 +142,7 @@ def test_what_is_printed_for_machines_is_what_the_written_policy_decides(
 
 
 def test_an_applied_policy_is_the_next_version_and_evaluates_with_its_thresholds(
-    run: Tune, tune: Tune, models: Registry, fresh: Path, others: Path
+    triage: Triage, tune: Triage, models: Registry, fresh: Path, others: Path
 ) -> None:
     found = tune("toy@1", fresh, "--target", "route:error<=0.15", "--target", "intent:error<=0.1", "--apply", "--json")
     assert found.code == 0, found.stderr
@@ -196,18 +160,18 @@ def test_an_applied_policy_is_the_next_version_and_evaluates_with_its_thresholds
     assert [file["name"] for file in tuned["files"]] == ["fresh.jsonl"]
     assert str(fresh.parent) not in (models.resolve("toy@2") / layout.MANIFEST).read_text()
 
-    figures = run("evaluate", "toy@2", others, "--json").plain
+    figures = triage("evaluate", "toy@2", others, "--json").plain
     decisions = [decision for _, decision in scored_by_hand(models, "toy@2", others)]
     assert figures["bundle"]["policy"] == child.policy.version
     assert figures["routing"]["auto_rate"] == [each.action for each in decisions].count("auto") / 300
-    listed = run("models", "list", "--json")
+    listed = triage("models", "list", "--json")
     assert [(row["bundle"], row["parent"]) for row in listed.plain] == [("toy@1", None), ("toy@2", "toy@1")]
-    assert run("models", "promote", "toy@2").code == 0
+    assert triage("models", "promote", "toy@2").code == 0
 
 
 @pytest.mark.parametrize("apply", [(), ("--apply",)])
 def test_a_target_that_the_posts_cannot_bear_is_refused_with_the_number_that_would(
-    tune: Tune, models: Registry, fresh: Path, apply: tuple[str, ...]
+    tune: Triage, models: Registry, fresh: Path, apply: tuple[str, ...]
 ) -> None:
     before = files_in(models)
     found = tune(fresh, "--target", "urgency.high:recall>=0.99", "--target", EASY, *apply, "--json")
@@ -228,7 +192,7 @@ def test_a_target_that_the_posts_cannot_bear_is_refused_with_the_number_that_wou
     assert "2.7 times as long" in shown.stderr
 
 
-def test_a_file_for_the_test_that_shares_posts_is_refused(tune: Tune, tmp_path: Path, fresh: Path) -> None:
+def test_a_file_for_the_test_that_shares_posts_is_refused(tune: Triage, tmp_path: Path, fresh: Path) -> None:
     mixed = write(tmp_path / "mixed.jsonl", [*rows_of(POSTS, 100), *rows_of(0, 2)])
     found = tune(fresh, "--target", EASY, "--test", mixed)
     assert found.code == 2
@@ -237,7 +201,7 @@ def test_a_file_for_the_test_that_shares_posts_is_refused(tune: Tune, tmp_path: 
     assert found.stdout == ""
 
 
-def test_files_that_share_a_group_are_refused(tune: Tune, tmp_path: Path) -> None:
+def test_files_that_share_a_group_are_refused(tune: Triage, tmp_path: Path) -> None:
     one = write(tmp_path / "one.jsonl", [{**row, "group": "story"} for row in rows_of(0, 60)])
     two = write(tmp_path / "two.jsonl", [{**row, "group": "story"} for row in rows_of(60, 60)])
     found = tune(one, "--target", EASY, "--test", two)
@@ -245,7 +209,7 @@ def test_files_that_share_a_group_are_refused(tune: Tune, tmp_path: Path) -> Non
     assert "share 1 groups (story)" in found.stderr
 
 
-def test_bad_targets_are_all_named_at_once_before_anything_is_scored(tune: Tune, fresh: Path) -> None:
+def test_bad_targets_are_all_named_at_once_before_anything_is_scored(tune: Triage, fresh: Path) -> None:
     found = tune(fresh, "--target", "team:error<=0.1", "--target", EASY, "--target", "urgency.worst:recall>=0.9")
     assert found.code == 2
     assert "there is no head 'team'" in found.stderr
@@ -266,7 +230,7 @@ def test_bad_targets_are_all_named_at_once_before_anything_is_scored(tune: Tune,
         (("--label-sets", "0.999"), "intent, of the posts that a person reviews: sets that hold"),
     ],
 )
-def test_what_cannot_be_done_is_refused(tune: Tune, fresh: Path, arguments: tuple[str, ...], fault: str) -> None:
+def test_what_cannot_be_done_is_refused(tune: Triage, fresh: Path, arguments: tuple[str, ...], fault: str) -> None:
     found = tune(fresh, *arguments)
     assert found.code == 2
     assert fault in found.stderr
@@ -274,7 +238,7 @@ def test_what_cannot_be_done_is_refused(tune: Tune, fresh: Path, arguments: tupl
 
 
 def test_rows_of_the_training_data_are_set_aside_or_refused(
-    tune: Tune, tmp_path: Path, examples: list[Example]
+    tune: Triage, tmp_path: Path, examples: list[Example]
 ) -> None:
     learned: list[dict[str, str | None]] = [{"text": each.post.text, **each.labels} for each in examples[:30]]
     few = write(tmp_path / "few.jsonl", [*rows_of(0, POSTS), *learned[:10]])
@@ -295,14 +259,14 @@ def test_rows_of_the_training_data_are_set_aside_or_refused(
     assert "nothing is left" in nothing.stderr
 
 
-def test_posts_of_one_group_count_once(tune: Tune, tmp_path: Path) -> None:
+def test_posts_of_one_group_count_once(tune: Triage, tmp_path: Path) -> None:
     rows = [{**row, "group": f"story {place // 3}"} for place, row in enumerate(rows_of(0, POSTS))]
     found = tune(write(tmp_path / "stories.jsonl", rows), "--target", "urgency:error<=0.1")
     assert "targets, on 110 independent posts" in found.stdout
     assert "each group counting as one post (110 bear it out)" in found.stderr
 
 
-def test_costs_choose_thresholds_and_levels(tune: Tune, tmp_path: Path, models: Registry, fresh: Path) -> None:
+def test_costs_choose_thresholds_and_levels(tune: Triage, tmp_path: Path, models: Registry, fresh: Path) -> None:
     costs = tmp_path / "costs.yaml"
     costs.write_text("review: 2\nlost: 20\nheads:\n  urgency: {missed: {high: 50}}\n  department: {other: 8}\n")
     found = tune(fresh, "--costs", costs, "--json", "--apply")
@@ -327,7 +291,7 @@ def test_costs_choose_thresholds_and_levels(tune: Tune, tmp_path: Path, models: 
     assert "heads.team: there is no such head" in refused.stderr
 
 
-def test_each_part_that_others_build_on_gets_posts_of_its_own(tune: Tune, tmp_path: Path, fresh: Path) -> None:
+def test_each_part_that_others_build_on_gets_posts_of_its_own(tune: Triage, tmp_path: Path, fresh: Path) -> None:
     costs = tmp_path / "costs.yaml"
     costs.write_text("review: 2\nheads:\n  department: {other: 8}\n")
     arguments = ("--recalibrate", "--out-of-scope", 0.05, "--costs", costs, "--label-sets", 0.8, "--target", EASY)
@@ -347,7 +311,7 @@ def test_each_part_that_others_build_on_gets_posts_of_its_own(tune: Tune, tmp_pa
     assert dealt != parts
 
 
-def test_a_second_run_scores_nothing(tune: Tune, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_scores_nothing(tune: Triage, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tune(fresh, "--target", EASY, "--json")
 
     def never(*_: object) -> None:
@@ -358,17 +322,17 @@ def test_a_second_run_scores_nothing(tune: Tune, fresh: Path, monkeypatch: pytes
 
 
 def test_a_bundle_that_is_judged_by_what_it_was_tuned_on_says_so(
-    run: Tune, models: Registry, fresh: Path, others: Path
+    triage: Triage, models: Registry, fresh: Path, others: Path
 ) -> None:
-    assert run("tune", fresh, "--target", EASY, "--apply").code == 0
+    assert triage("tune", fresh, "--target", EASY, "--apply").code == 0
     warning = "was tuned on these posts"
-    assert warning in run("evaluate", "toy@2", fresh).stderr
-    assert warning in run("compare", "toy@1", "toy@2", fresh).stderr
-    assert warning not in run("evaluate", "toy@2", others).stderr
-    assert warning not in run("evaluate", "toy@1", fresh).stderr
+    assert warning in triage("evaluate", "toy@2", fresh).stderr
+    assert warning in triage("compare", "toy@1", "toy@2", fresh).stderr
+    assert warning not in triage("evaluate", "toy@2", others).stderr
+    assert warning not in triage("evaluate", "toy@1", fresh).stderr
 
 
-def test_sets_of_labels_do_not_outlive_what_they_were_fitted_to(tune: Tune, models: Registry, fresh: Path) -> None:
+def test_sets_of_labels_do_not_outlive_what_they_were_fitted_to(tune: Triage, models: Registry, fresh: Path) -> None:
     assert tune(fresh, "--label-sets", "0.5", "--apply").code == 0
     assert tune("toy@2", fresh, "--target", EASY, "--apply").code == 0
     sets = [
@@ -378,7 +342,7 @@ def test_sets_of_labels_do_not_outlive_what_they_were_fitted_to(tune: Tune, mode
     assert sets == [{False}, {True}]
 
 
-def test_heads_without_labels_are_left_alone(tune: Tune, tmp_path: Path) -> None:
+def test_heads_without_labels_are_left_alone(tune: Triage, tmp_path: Path) -> None:
     rows = [{"text": row["text"], "department": row["department"]} for row in rows_of(0, POSTS)]
     file = write(tmp_path / "departments.jsonl", rows)
     found = tune(file, "--label-sets", "0.8", "--out-of-scope", "0.05", "--target", EASY, "--json")
@@ -392,7 +356,7 @@ def test_heads_without_labels_are_left_alone(tune: Tune, tmp_path: Path) -> None
     assert "costs of urgency are given, but 0 of the 330 posts" in refused.stderr
 
 
-def test_what_contradicts_itself_is_refused(tune: Tune, tmp_path: Path, fresh: Path) -> None:
+def test_what_contradicts_itself_is_refused(tune: Triage, tmp_path: Path, fresh: Path) -> None:
     costs = tmp_path / "costs.yaml"
     costs.write_text("review: 2\nheads:\n  department: {other: 8}\n")
     both = tune(fresh, "--costs", costs, "--target", EASY, "--target", "route:max-coverage")
