@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands.shared import (
+    AllowTrainingRowsOption,
     JsonOption,
     ModelsOption,
+    NoTextsOption,
     bundle_and_files,
     extra,
     load_bundle,
@@ -42,15 +44,12 @@ def evaluate(
     costs: Annotated[
         Path | None, typer.Option(help="YAML file of what mistakes cost: tell what 1,000 posts cost under the policy")
     ] = None,
-    allow_training_rows: Annotated[
-        bool,
-        typer.Option("--allow-training-rows", help="go on where more than 5 % of the rows are in the training data"),
-    ] = False,
+    allow_training_rows: AllowTrainingRowsOption = False,
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="OUT.html", help="write a page for the browser too, whole in itself"),
     ] = None,
-    no_texts: Annotated[bool, typer.Option("--no-texts", help="leave the texts of posts out of the report")] = False,
+    no_texts: NoTextsOption = False,
     as_json: JsonOption = False,
     models: ModelsOption = None,
 ) -> None:

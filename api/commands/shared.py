@@ -30,6 +30,10 @@ BundleOption = Annotated[
     str | None, typer.Option("--model", help="bundle: path, NAME or NAME@VERSION; by default the promoted one")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+AllowTrainingRowsOption = Annotated[
+    bool, typer.Option("--allow-training-rows", help="go on where more than 5 % of the rows are in the training data")
+]
+NoTextsOption = Annotated[bool, typer.Option("--no-texts", help="leave the texts of posts out of the report")]
 ModelsOption = Annotated[Path | None, typer.Option("--models", help="folder of the bundles", show_default="models")]
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands.shared import (
+    AllowTrainingRowsOption,
     JsonOption,
     ModelsOption,
+    NoTextsOption,
     bundle_and_files,
     extra,
     load_bundle,
@@ -66,13 +68,10 @@ def tune(
         Path | None,
         typer.Option("--report", metavar="OUT.html", help="write a page about the posts under the tuned policy"),
     ] = None,
-    no_texts: Annotated[bool, typer.Option("--no-texts", help="leave the texts of posts out of the report")] = False,
+    no_texts: NoTextsOption = False,
     apply: Annotated[bool, typer.Option("--apply", help="write the policy as the next version of the bundle")] = False,
     seed: Annotated[int, typer.Option(help="of how posts are dealt out to what needs some of its own")] = 13,
-    allow_training_rows: Annotated[
-        bool,
-        typer.Option("--allow-training-rows", help="go on where more than 5 % of the rows are in the training data"),
-    ] = False,
+    allow_training_rows: AllowTrainingRowsOption = False,
     as_json: JsonOption = False,
     models: ModelsOption = None,
 ) -> None:

@@ -104,7 +104,6 @@ class _Thresholds:
 
     Attributes:
         least: `(n_labels,)` a head: below it no label is accepted.
-        free: heads whose own threshold a promise will find, so that none stands in its way.
     """
 
     taxonomy: Taxonomy

@@ -4,24 +4,13 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from api.cli import main
 from data.posts import Example
 from model.registry import Registry
-
-
-class Outcome(NamedTuple):
-    code: int
-    stdout: str
-    stderr: str
-
-
-Cli = Callable[..., Outcome]
+from tests.api.command_line import Triage, command_line
 
 
 @pytest.fixture
@@ -31,18 +20,11 @@ def models(registry: Registry, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cli(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Triage:
     """Run `triage` in an empty folder that holds `models/`."""
+    assert models.parent == tmp_path
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["triage", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return Outcome(int(end.value.code or 0), captured.out, captured.err)
-
-    return run
+    return command_line(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -53,13 +35,13 @@ def labelled(examples: list[Example], tmp_path: Path) -> Path:
     return path
 
 
-def test_one_text_is_labelled(cli: Cli) -> None:
+def test_one_text_is_labelled(cli: Triage) -> None:
     found = cli("classify", "the site is down again")
     assert found.code == 0
     assert json.loads(found.stdout)["labels"]["intent"]["label"] == "outage"
 
 
-def test_standard_input_is_labelled_line_by_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_labelled_line_by_line(cli: Triage, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = b'{"text": "site is down"}\nnot json\n{"text": "win cash now"}\n'
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
     found = cli("classify", "-")
@@ -94,7 +76,7 @@ def test_standard_input_is_labelled_line_by_line(cli: Cli, monkeypatch: pytest.M
     ],
 )
 def test_bad_input_ends_with_2_and_one_clear_line(
-    cli: Cli, labelled: Path, arguments: tuple[str, ...], message: str
+    cli: Triage, labelled: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     found = cli(*arguments)
     assert found.code == 2
@@ -102,7 +84,7 @@ def test_bad_input_ends_with_2_and_one_clear_line(
     assert "Traceback" not in found.stderr
 
 
-def test_many_bad_rows_are_told_by_the_exit_status(cli: Cli, tmp_path: Path) -> None:
+def test_many_bad_rows_are_told_by_the_exit_status(cli: Triage, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text('text,n\nlate,1\n"stray,2\nlate,3\n')
     found = cli("classify", "in.csv", "-o", "out.csv")
     assert found.code == 1
@@ -110,7 +92,7 @@ def test_many_bad_rows_are_told_by_the_exit_status(cli: Cli, tmp_path: Path) -> 
     assert (tmp_path / "out.csv").read_text().count("late") == 1
 
 
-def test_posts_that_pick_the_epoch_are_not_learned(cli: Cli, labelled: Path, tiny_encoder: Path) -> None:
+def test_posts_that_pick_the_epoch_are_not_learned(cli: Triage, labelled: Path, tiny_encoder: Path) -> None:
     picking = labelled.with_name("dev.jsonl")
     picking.write_text("".join(labelled.read_text().splitlines(keepends=True)[:9]))
     found = cli("train", labelled, "--dev", picking, "--encoder", tiny_encoder, "--epochs", 1, "--name", "mine")
@@ -119,7 +101,7 @@ def test_posts_that_pick_the_epoch_are_not_learned(cli: Cli, labelled: Path, tin
 
 
 def test_a_model_is_trained_listed_promoted_and_rolled_back(
-    cli: Cli, labelled: Path, models: Path, tiny_encoder: Path
+    cli: Triage, labelled: Path, models: Path, tiny_encoder: Path
 ) -> None:
     trained = cli("train", labelled, "--encoder", tiny_encoder, "--epochs", 1, "--name", "mine")
     assert trained.code == 0, trained.stderr
@@ -137,14 +119,14 @@ def test_a_model_is_trained_listed_promoted_and_rolled_back(
     assert json.loads((models / "promoted.json").read_text())["current"] == "toy@1"
 
 
-def test_export_writes_the_next_version_and_the_hub_format(cli: Cli, labelled: Path, models: Path) -> None:
+def test_export_writes_the_next_version_and_the_hub_format(cli: Triage, labelled: Path, models: Path) -> None:
     assert cli("export", "toy@1", "--data", labelled).code == 0
     assert json.loads((models / "toy" / "2" / "manifest.json").read_text())["parent"] == "toy@1"
     assert cli("export", "toy", "--to-hub-format", "hub").code == 0
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in Path("hub").iterdir()}
 
 
-def test_a_corrupted_bundle_is_refused_and_listed_with_its_fault(cli: Cli, models: Path) -> None:
+def test_a_corrupted_bundle_is_refused_and_listed_with_its_fault(cli: Triage, models: Path) -> None:
     with (models / "toy" / "1" / "model.onnx").open("r+b") as file:
         file.write(b"\0")
     for found in (cli("classify", "late"), cli("serve")):
@@ -154,21 +136,21 @@ def test_a_corrupted_bundle_is_refused_and_listed_with_its_fault(cli: Cli, model
     assert "torn or altered" in row["fault"]
 
 
-def test_a_port_that_is_taken_is_told(cli: Cli) -> None:
+def test_a_port_that_is_taken_is_told(cli: Triage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         found = cli("serve", "--port", taken.getsockname()[1])
     assert found.code == 2
     assert "cannot listen on 127.0.0.1" in found.stderr
 
 
-def test_a_missing_text_column_is_told_with_those_that_are_there(cli: Cli, tmp_path: Path) -> None:
+def test_a_missing_text_column_is_told_with_those_that_are_there(cli: Triage, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("body,n\nlate,1\n")
     found = cli("classify", "in.csv", "-o", "out.csv")
     assert (found.code, "no column 'text'; it has ['body', 'n']" in found.stderr) == (2, True)
     assert cli("classify", "in.csv", "-o", "out.csv", "--text", "body").code == 0
 
 
-def test_config_tells_values_and_origins(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_tells_values_and_origins(cli: Triage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIAGE_PORT", "81")
     plain = json.loads(cli("config", "--json").stdout)
     assert plain["port"] == {"value": 81, "from": "TRIAGE_PORT"}
