@@ -10,6 +10,8 @@ from data.examples import posts_of
 from data.normalise import fingerprint, same_text
 from data.posts import Example
 
+PARTS = ("train", "dev", "calibration", "test")
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -25,7 +27,7 @@ class Parts:
     test: list[Example]
 
     def __post_init__(self) -> None:
-        empty = [name for name in ("train", "dev", "calibration", "test") if not getattr(self, name)]
+        empty = [name for name in PARTS if not getattr(self, name)]
         if empty:
             raise DataError(f"too few groups of examples: nothing fell into {empty}; add data or name fewer groups")
 

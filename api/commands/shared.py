@@ -34,6 +34,7 @@ AllowTrainingRowsOption = Annotated[
     bool, typer.Option("--allow-training-rows", help="go on where more than 5 % of the rows are in the training data")
 ]
 NoTextsOption = Annotated[bool, typer.Option("--no-texts", help="leave the texts of posts out of the report")]
+TaxonomyOption = Annotated[Path | None, typer.Option(help="YAML file; by default found in the data")]
 ModelsOption = Annotated[Path | None, typer.Option("--models", help="folder of the bundles", show_default="models")]
 
 

@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from data.checking import check
-from data.giveaways import giveaways
+from data.checking.check import check
+from data.checking.giveaways import giveaways
 from data.normalise import fingerprint
 from data.posts import Example
 from data.splitting import Parts

@@ -8,7 +8,7 @@ import pytest
 
 from data.errors import DataError
 from data.examples import read_examples
-from data.importing import ImportReport, Mapper, import_rows
+from data.importing.mapping import ImportReport, Mapper, import_rows
 from data.taxonomy import Taxonomy
 
 SECRET = "my card is 4111"

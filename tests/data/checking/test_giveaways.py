@@ -1,4 +1,4 @@
-from data.giveaways import giveaways
+from data.checking.giveaways import giveaways
 from data.posts import Example, Post
 
 

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from data.duplicates import JUDGED_WORDS, MAX_COPIES, exact_duplicates, near_duplicates
+from data.checking.duplicates import JUDGED_WORDS, MAX_COPIES, exact_duplicates, near_duplicates
 from data.examples import posts_of
 from data.starter_corpus import read_starter
 

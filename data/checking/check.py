@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.duplicates import exact_duplicates, near_duplicates
+from data.checking.duplicates import exact_duplicates, near_duplicates
+from data.checking.giveaways import giveaways
 from data.examples import posts_of
-from data.giveaways import giveaways
 from data.normalise import normalise
 from data.posts import Example
 from data.taxonomy import Taxonomy

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from data.checking import check
+from data.checking.check import check
 from data.posts import Example, Post
 from data.taxonomy import Taxonomy
 

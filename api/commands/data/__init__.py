@@ -1,0 +1,14 @@
+"""`triage data`: labelled history in, looked over, split."""
+
+import typer
+
+from api.commands.data.checking import check
+from api.commands.data.curve import curve
+from api.commands.data.importing import import_
+from api.commands.data.splitting import split
+
+app = typer.Typer(help="Import, check and split labelled posts.", no_args_is_help=True)
+app.command("import")(import_)
+app.command("check")(check)
+app.command("split")(split)
+app.command("curve")(curve)
