@@ -1,7 +1,7 @@
 """Labelled posts read from files, every row checked against the taxonomy."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,7 @@ def read_examples(paths: Sequence[Path], taxonomy: Taxonomy, max_bad_share: floa
                 bad.append(example)
             else:
                 good.append(example)
-    total = len(good) + len(bad)
-    names = ", ".join(map(str, paths))
-    if not good or len(bad) > max_bad_share * total:
-        allowed = f"at most {max_bad_share:.0%} may be bad" if good else "expected at least one good row"
-        raise DataError(f"{names}: {len(bad)} of {total} rows are bad; {allowed}\n{describe_bad_rows(bad)}")
+    _refuse_bad(", ".join(map(str, paths)), len(good), len(bad), bad, max_bad_share)
     return Reading(good, bad)
 
 
@@ -60,6 +56,59 @@ def iter_examples(path: Path, taxonomy: Taxonomy) -> Iterator[Example | BadRow]:
     """Stream the rows of one file as examples, each bad one as a `BadRow` in its place."""
     for row in read_rows(path):
         yield row if isinstance(row, BadRow) else _example(row, taxonomy)
+
+
+class LabelledFile:
+    """The labelled posts of a file, streamed anew each time that they are asked for.
+
+    Attributes:
+        bad: the first `SHOWN_BAD_ROWS` bad rows that the last full reading met.
+        bad_rows: how many it met.
+    """
+
+    def __init__(self, path: Path, taxonomy: Taxonomy, max_bad_share: float = MAX_BAD_SHARE) -> None:
+        self.path = path
+        self.bad: list[BadRow] = []
+        self.bad_rows = 0
+        self._taxonomy, self._max_bad_share = taxonomy, max_bad_share
+        self._state: tuple[int, int] | None = None
+
+    def __iter__(self) -> Iterator[Example]:
+        """Every good row.
+
+        Raises:
+            DataError: as `read_examples`; or the file was changed since it was first read.
+        """
+        self._unchanged()
+        self.bad, self.bad_rows, good = [], 0, 0
+        for example in iter_examples(self.path, self._taxonomy):
+            if isinstance(example, BadRow):
+                self.bad_rows += 1
+                self.bad += [example] if len(self.bad) < SHOWN_BAD_ROWS else []
+            else:
+                good += 1
+                yield example
+        _refuse_bad(str(self.path), good, self.bad_rows, self.bad, self._max_bad_share)
+        self._unchanged()
+
+    def at(self, lines: Container[int]) -> Iterator[Example]:
+        """The good ones of the rows that begin at these lines; other rows cost little."""
+        self._unchanged()
+        for row in read_rows(self.path):
+            if row.line in lines and isinstance(row, Row):
+                example = _example(row, self._taxonomy)
+                if isinstance(example, Example):
+                    yield example
+
+    def _unchanged(self) -> None:
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+        state = (found.st_size, found.st_mtime_ns)
+        if self._state not in (None, state):
+            raise DataError(f"{self.path}: was changed while it was read; give the command again")
+        self._state = state
 
 
 def describe_bad_rows(bad: Sequence[BadRow], total: int | None = None) -> str:
@@ -96,8 +145,8 @@ def find_taxonomy(paths: Sequence[Path], name: str) -> Taxonomy:
                     continue
                 if value is None or value == NO_LABEL:
                     optional.add(column)
-                elif isinstance(value, str) and value.strip():
-                    values[column][value.strip()] += 1
+                elif isinstance(value, str) and value.strip() and len(values[column]) <= _MAX_FOUND_LABELS:
+                    values[column][value.strip()] += 1  # of a column of texts no more are kept than tell that it is one
     heads = [
         {"name": column, "optional": column in optional, "labels": sorted(counts)}
         for column, counts in values.items()
@@ -131,12 +180,19 @@ def posts_of(examples: Iterable[Example]) -> list[str]:
     return [example.post.text for example in examples]
 
 
+def _refuse_bad(names: str, good: int, bad: int, shown: Sequence[BadRow], max_bad_share: float) -> None:
+    total = good + bad
+    if not good or bad > max_bad_share * total:
+        allowed = f"at most {max_bad_share:.0%} may be bad" if good else "expected at least one good row"
+        raise DataError(f"{names}: {bad} of {total} rows are bad; {allowed}\n{describe_bad_rows(shown, bad)}")
+
+
 def _example(row: Row, taxonomy: Taxonomy) -> Example | BadRow:
     text = row.values.get("text")
     if not isinstance(text, str):
         found = "no such column" if "text" not in row.values else type(text).__name__
         return row.bad(f"expected a text, found {found}", "text")
-    if not normalise(text):
+    if not (text[:1].isascii() and text[:1].isalnum()) and not normalise(text):  # the first is quick, and enough
         return row.bad("the text is empty", "text")
     labels = _labels(row, taxonomy)
     if isinstance(labels, BadRow):

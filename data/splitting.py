@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from data.errors import DataError
 from data.examples import posts_of
@@ -11,6 +11,8 @@ from data.normalise import fingerprint, same_text
 from data.posts import Example
 
 PARTS = ("train", "dev", "calibration", "test")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def split_by_time(examples: Sequence[Example], shares: Mapping[str, float]) -> d
     Raises:
         DataError: an example has no time, or one that is not ISO 8601.
     """
-    order = sorted(examples, key=_time)
+    order = sorted(examples, key=_time_of)
     parts: dict[str, list[Example]] = {}
     known: set[str] = set()
     start, reached = 0, 0.0
@@ -95,25 +97,56 @@ def split_into_parts(examples: Sequence[Example], seed: int) -> Parts:
     return Parts(**split_by_group(examples, shares, f"train {seed}"))
 
 
+def read_time(text: str) -> int:
+    """Microseconds since 1970, of a time as ISO 8601 writes it; one without a zone is taken for UTC.
+
+    Raises:
+        ValueError: it is written otherwise.
+    """
+    time = datetime.fromisoformat(text)
+    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+
+
+def no_time(where: str | None) -> DataError:
+    return DataError(f"{where or 'an example'}: no time; to split by time, every row needs one in the column `time`")
+
+
+def odd_time(where: str | None) -> DataError:
+    return DataError(f"{where or 'an example'}: time: expected ISO 8601, such as 2026-03-31T09:30:00Z")
+
+
+def draw(name: str, seed: int | str) -> float:
+    """A number in [0, 1), uniform over names."""
+    digest = hashlib.sha256(f"{seed}\0{name}".encode(errors="surrogatepass")).digest()
+    return int.from_bytes(digest[:8]) / 2**64
+
+
+def part_at(drawn: float, shares: Mapping[str, float]) -> str:
+    """The part on whose stretch of [0, 1) a number lies."""
+    *names, last = shares
+    for name in names:
+        drawn -= shares[name]
+        if drawn < 0:
+            return name
+    return last  # also where the shares do not quite sum to 1
+
+
 def _deal(
     examples: Sequence[Example], groups: Sequence[str], shares: Mapping[str, float], seed: int | str
 ) -> dict[str, list[Example]]:
     parts: dict[str, list[Example]] = {name: [] for name in shares}
     for example, group in zip(examples, groups, strict=True):
-        parts[_part_at(_draw(group, seed), shares)].append(example)
+        parts[part_at(draw(group, seed), shares)].append(example)
     return parts
 
 
-def _time(example: Example) -> datetime:
-    """In UTC; a time without a zone is taken for UTC."""
-    where = example.origin or "an example"
+def _time_of(example: Example) -> int:
     if not example.post.time:
-        raise DataError(f"{where}: no time; to split by time, every row needs one in the column `time`")
+        raise no_time(example.origin)
     try:
-        time = datetime.fromisoformat(example.post.time)
+        return read_time(example.post.time)
     except ValueError:
-        raise DataError(f"{where}: time: expected ISO 8601, such as 2026-03-31T09:30:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        raise odd_time(example.origin) from None
 
 
 def _joined_groups(examples: Sequence[Example]) -> list[str]:
@@ -133,19 +166,3 @@ def _joined_groups(examples: Sequence[Example]) -> list[str]:
         leader[second] = first
         names.append(group)
     return [find(name).partition(":")[2] for name in names]
-
-
-def _part_at(draw: float, shares: Mapping[str, float]) -> str:
-    """The part on whose stretch of [0, 1) a number lies."""
-    *names, last = shares
-    for name in names:
-        draw -= shares[name]
-        if draw < 0:
-            return name
-    return last  # also where the shares do not quite sum to 1
-
-
-def _draw(name: str, seed: int | str) -> float:
-    """A number in [0, 1), uniform over names."""
-    digest = hashlib.sha256(f"{seed}\0{name}".encode(errors="surrogatepass")).digest()
-    return int.from_bytes(digest[:8]) / 2**64

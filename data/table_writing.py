@@ -63,6 +63,19 @@ def parquet_types(path: Path) -> dict[str, Any]:
     return {field.name: field.type for field in pyarrow.parquet.read_schema(path)}
 
 
+def json_line(values: Mapping[str, Any]) -> str:
+    """A row as JSON on one line.
+
+    What JSON cannot hold (a Parquet date) is written as text; half characters, which UTF-8 cannot hold, are escaped.
+    """
+    line = json.dumps(values, ensure_ascii=False, default=str)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        line = json.dumps(values, default=str)
+    return line
+
+
 class JsonlWriter:
     """One JSON object a line."""
 
@@ -70,13 +83,7 @@ class JsonlWriter:
         self._file = file
 
     def write(self, values: Mapping[str, Any]) -> None:
-        # What JSON cannot hold (a Parquet date) is written as text; half characters, which UTF-8 cannot hold, escaped.
-        line = json.dumps(values, ensure_ascii=False, default=str)
-        try:
-            line.encode()
-        except UnicodeEncodeError:
-            line = json.dumps(values, default=str)
-        self._file.write(line + "\n")
+        self._file.write(json_line(values) + "\n")
 
 
 class _CsvWriter:

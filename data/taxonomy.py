@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from data.errors import TaxonomyError
 from data.posts import POST_FIELDS
+from data.yaml_files import Fault, Place, YamlFile
 
 DEFAULT_TAXONOMY = Path(__file__).parent / "taxonomies" / "default.yaml"
 
@@ -85,20 +84,11 @@ class Taxonomy:
         Raises:
             TaxonomyError: with every fault of the file at once, each as file:line.
         """
-        lines: dict[_Path, int] = {}
-        try:
-            root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-            repeated = list(_walk(root, (), lines)) if root else []
-            data: Any = yaml.SafeLoader("").construct_document(root) if root else None
-        except OSError as error:
-            raise TaxonomyError(f"{path}: cannot be read: {error.strerror}") from error
-        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or no such date
-            raise TaxonomyError(f"{path}: not a YAML file: {error}") from error
-        problems = [*repeated, *_problems(data)]
+        file = YamlFile.read(path, TaxonomyError)
+        problems = [*file.repeated, *_problems(file.content)]
         if problems:
-            found = "\n".join(f"  {path}:{_line(lines, where)}: {message}" for where, message in problems)
-            raise TaxonomyError(f"the taxonomy has {len(problems)} fault(s):\n{found}")
-        return cls.from_dict(data)
+            raise TaxonomyError(f"the taxonomy has {len(problems)} fault(s):\n{file.describe(problems)}")
+        return cls.from_dict(file.content)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Taxonomy":
@@ -162,9 +152,6 @@ class Taxonomy:
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-_Path = tuple[str | int, ...]
-
-
 def _label(entry: str | dict[str, str]) -> tuple[str, str]:
     """A label is written `- name` or `- name: definition`."""
     if isinstance(entry, str):
@@ -173,29 +160,7 @@ def _label(entry: str | dict[str, str]) -> tuple[str, str]:
     return name, definition or ""
 
 
-def _walk(node: yaml.Node, path: _Path, lines: dict[_Path, int]) -> Iterator[tuple[_Path, str]]:
-    """Note the line of every value below `node`; yield keys that stand twice in one mapping."""
-    lines[path] = node.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _walk(item, (*path, index), lines)
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            below = (*path, str(key.value))
-            if below in lines:
-                again = (*path, f"{key.value} again")
-                lines[again] = key.start_mark.line + 1
-                yield again, f"the key {key.value!r} stands twice"
-            yield from _walk(value, below, lines)
-
-
-def _line(lines: dict[_Path, int], path: _Path) -> int:
-    while path not in lines and path:
-        path = path[:-1]
-    return lines.get(path, 1)
-
-
-def _problems(data: Any) -> Iterator[tuple[_Path, str]]:
+def _problems(data: Any) -> Iterator[Fault]:
     """Every fault of a taxonomy in plain form, with the path of keys and indices to it."""
     if not isinstance(data, dict):
         yield (), "expected a mapping with the keys name and heads"
@@ -214,7 +179,7 @@ def _problems(data: Any) -> Iterator[tuple[_Path, str]]:
         yield from _routing_problems(data["routing"], labels, heads)
 
 
-def _head_problems(head: Any, path: _Path, seen: dict[str, list[str]]) -> Iterator[tuple[_Path, str]]:
+def _head_problems(head: Any, path: Place, seen: dict[str, list[str]]) -> Iterator[Fault]:
     if not isinstance(head, dict):
         yield path, "expected a mapping with the keys name and labels"
         return
@@ -235,7 +200,7 @@ def _head_problems(head: Any, path: _Path, seen: dict[str, list[str]]) -> Iterat
     yield from _label_problems(head.get("labels"), name, (*path, "labels"), seen[name])
 
 
-def _label_problems(entries: Any, name: str, path: _Path, names: list[str]) -> Iterator[tuple[_Path, str]]:
+def _label_problems(entries: Any, name: str, path: Place, names: list[str]) -> Iterator[Fault]:
     if not isinstance(entries, list) or len(entries) < 2:
         yield path, f"{name}: expected a list of at least two labels"
         return
@@ -258,8 +223,8 @@ def _label_problems(entries: Any, name: str, path: _Path, names: list[str]) -> I
             names.append(label)
 
 
-def _routing_problems(routing: Any, labels: dict[str, list[str]], heads: list[Any]) -> Iterator[tuple[_Path, str]]:
-    path: _Path = ("routing",)
+def _routing_problems(routing: Any, labels: dict[str, list[str]], heads: list[Any]) -> Iterator[Fault]:
+    path: Place = ("routing",)
     if not isinstance(routing, dict):
         yield path, "routing: expected a mapping with the keys owner and unowned"
         return
@@ -282,7 +247,7 @@ def _routing_problems(routing: Any, labels: dict[str, list[str]], heads: list[An
                     yield (*path, "unowned", head), f"routing: unowned.{head}: there is no label {name!r}"
 
 
-def _unknown_keys(data: dict[Any, Any], known: set[str], path: _Path) -> Iterator[tuple[_Path, str]]:
+def _unknown_keys(data: dict[Any, Any], known: set[str], path: Place) -> Iterator[Fault]:
     for key in data:
         if key not in known:
             yield (*path, str(key)), f"unknown key {key!r}; expected {sorted(known)}"

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from api.bulk import Labeller, Report, classify_file, classify_stream
-from api.commands.shared import BundleOption, ModelsOption, note, print_json, registry, stderr
+from api.commands.progress import progress_bar
+from api.commands.shared import BundleOption, ModelsOption, note, print_json, registry
 from api.settings import load_settings
 from data.errors import ConfigurationError, DataError, Interrupted
 from data.examples import MAX_BAD_SHARE
@@ -65,28 +65,14 @@ def classify(
 
 
 def _with_progress(path: Path, output: Path | None, labeller: Labeller) -> Report:
-    bar = Progress(
-        TextColumn("labelling"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("rows"),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-        console=stderr,
-    )
-    with bar:
-        task = bar.add_task("", total=count_rows(path))
+    with progress_bar("labelling", "rows", count_rows(path)) as advance:  # lines are counted, which are not quite rows
         try:
             if output is None:
-                report = classify_stream(path, labeller, lambda rows: bar.advance(task, rows))
-            else:
-                report = classify_file(path, output, labeller, lambda rows: bar.advance(task, rows))
+                return classify_stream(path, labeller, advance)
+            return classify_file(path, output, labeller, advance)
         except KeyboardInterrupt:
             kept = f"; the same command goes on from here ({output}.journal)" if output else ""
             raise Interrupted(f"stopped{kept}") from None
-        bar.update(task, total=report.labelled + report.failed)  # lines were counted, which are not quite rows
-        return report
 
 
 def _tell(report: Report, output: Path | None) -> None:

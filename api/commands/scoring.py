@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from api.commands.shared import registry, stderr
+from api.commands.progress import progress_bar
+from api.commands.shared import registry
 from data.errors import Interrupted
 from data.examples import posts_of
 from data.posts import Example
@@ -23,20 +22,9 @@ def scored(bundle: Bundle, examples: Sequence[Example], models: Path | None) -> 
         models: the flag `--models`; scores lie in a hidden folder beside the bundles.
     """
     store = ScoreStore(registry(models).root / _SCORES)
-    bar = Progress(
-        TextColumn("scoring"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("posts"),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-        console=stderr,
-    )
-    with bar:
-        task = bar.add_task("", total=len(examples))
+    with progress_bar("scoring", "posts", len(examples)) as advance:
         try:
-            found = store.score(bundle, posts_of(examples), lambda posts: bar.advance(task, posts))
+            found = store.score(bundle, posts_of(examples), advance)
         except KeyboardInterrupt:
             raise Interrupted("stopped; the scores made so far are kept: give the same command to go on") from None
     return ScoredPosts(examples, found)

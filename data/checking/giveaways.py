@@ -1,7 +1,7 @@
 """Words that give a label away: a model that learns them instead of the matter fails on strangers' posts."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from data.normalise import normalise
@@ -34,29 +34,36 @@ def giveaways(
 
     A longer n-gram is left out where a part of it is given already. Most frequent first.
     """
+    rows = [(_words(example.post.text), example.labels[head]) for example in examples if head in example.labels]
     seen: defaultdict[str, Counter[str | None]] = defaultdict(Counter)
-    for example in examples:
-        if head in example.labels:
-            for ngram in _ngrams(example.post.text):
-                seen[ngram][example.labels[head]] += 1
+    often: set[str] = set()
+    for length in range(1, _LONGEST + 1):
+        # An n-gram stands in no more rows than its parts do: most need no counter (Agrawal and Srikant 1994, Apriori).
+        counts = Counter(ngram for words, _ in rows for ngram in _ngrams(words, length, often))
+        often = {ngram for ngram, count in counts.items() if count >= min_rows}
+        for words, label in rows:
+            for ngram in _ngrams(words, length) & often:
+                seen[ngram][label] += 1
     found: dict[str, Giveaway] = {}
-    for ngram, counts in sorted(seen.items(), key=lambda item: (item[0].count(" "), item[0])):
-        rows = counts.total()
-        label, most = counts.most_common(1)[0]
-        if rows >= min_rows and most > max_share * rows and not any(part in found for part in _parts(ngram)):
-            found[ngram] = Giveaway(ngram, label, rows, most / rows)
+    for ngram, labels in sorted(seen.items(), key=lambda item: (item[0].count(" "), item[0])):
+        label, most = labels.most_common(1)[0]
+        if most > max_share * labels.total() and not any(part in found for part in _parts(ngram)):
+            found[ngram] = Giveaway(ngram, label, labels.total(), most / labels.total())
     return sorted(found.values(), key=lambda giveaway: (-giveaway.rows, giveaway.ngram))
 
 
-def _ngrams(text: str) -> set[str]:
-    words = normalise(text).lower().split()
-    plain = [word.strip(".,!?;:\"'()“”‘’…-") for word in words]
-    return {
-        " ".join(plain[at : at + length])
-        for length in range(1, _LONGEST + 1)
-        for at in range(len(plain) - length + 1)
-        if all(plain[at : at + length])
-    }
+def _words(text: str) -> list[str]:
+    return [word.strip(".,!?;:\"'()“”‘’…-") for word in normalise(text).lower().split()]
+
+
+def _ngrams(words: Sequence[str], length: int, parts: Set[str] = frozenset()) -> set[str]:
+    """Those of a length; of `parts`, if any are given, only those made of two that overlap."""
+    ngrams = set()
+    for at in range(len(words) - length + 1):
+        ngram = words[at : at + length]
+        if all(ngram) and (not parts or (" ".join(ngram[1:]) in parts and " ".join(ngram[:-1]) in parts)):
+            ngrams.add(" ".join(ngram))
+    return ngrams
 
 
 def _parts(ngram: str) -> set[str]:

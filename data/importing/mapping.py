@@ -1,161 +1,201 @@
-"""Labelled history brought into the form that training reads: columns to heads, values renamed, bad rows named."""
+"""Which columns of an export hold what. A file, not code: flags and ready mappings build the same thing."""
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from data.errors import DataError
-from data.files import whole_file
-from data.normalise import normalise
-from data.table_writing import table_writer
-from data.tables import BadRow, Row, read_rows
+import jmespath
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+
+from data.errors import ConfigurationError
+from data.posts import POST_FIELDS
 from data.taxonomy import HEAD_NAME, NO_LABEL, RESERVED_NAMES
+from data.yaml_files import YamlFile
 
-KEPT_BAD_ROWS = 1000
-MAX_LABELS = 500
-"""More different values than this are no labels; most likely a column of texts was named."""
+READY = Path(__file__).parent / "mappings"
+"""The folder of the ready mappings, one a shape of a product's export."""
+
+FIELDS = (*POST_FIELDS[1:], "group")
+"""What can be known of a post besides its text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mapper:
-    """Which columns hold what.
+def plain_value(value: Any) -> str:
+    """A cell as the text that mappings name it by; empty where it is empty, null or absent."""
+    if value is None or value != value:  # noqa: PLR0124  # NaN is how Parquet files often write an empty cell
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).strip()
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _values(value: Any) -> Any:
+    return tuple(map(plain_value, _several(value)))
+
+
+def _renamed(value: Any) -> Any:
+    """YAML reads `1`, `true` and `null` as no texts; a label that is renamed to null is none at all."""
+    if not isinstance(value, dict):
+        return value
+    return {plain_value(old): NO_LABEL if new is None else plain_value(new) for old, new in value.items()}
+
+
+Columns = Annotated[tuple[str, ...], BeforeValidator(_several)]
+Values = Annotated[tuple[str, ...], BeforeValidator(_values)]
+Renamed = Annotated[Mapping[str, str], BeforeValidator(_renamed)]
+
+
+class ColumnMapping(BaseModel):
+    """What an export's columns mean.
+
+    A column is named as it stands in the file; in nested rows, by a JMESPath expression (`via.channel`,
+    ``custom_fields[?id==`360`].value | [0]``). A name that is a column as it stands is that column.
 
     Attributes:
-        text: the column of the post.
+        text: the columns of the post; several are joined, a subject first.
         labels: column by head.
-        renamed: new label by old one, by head; the new label `null` says that no label applies, an empty one that the
-            label is unknown.
-        fields: column by field (`id`, `time`, `group`, ...). Every other column keeps its name.
-
-    Raises:
-        DataError: two columns would have one name, or a head's name cannot be one.
+        fields: column by field, of `FIELDS`.
+        rename: by head, our label by the export's; `null`: no label applies; empty: the label is unknown. The export's
+            is empty where the cell is empty, null or absent.
+        only: rows are kept whose column has one of these values.
+        drop: rows are left out whose column has one of these values.
+        first_of_thread: of the rows of one thread only the earliest is kept; by `time`, without it by order.
+        time_format: as `datetime.strptime` takes it, where times are neither ISO 8601 nor Unix time.
+        keep: further columns to keep, under their own names; `None` keeps all.
+        rows: the path to the list of rows in a JSON file that is no such list itself.
+        encoding: where the file is neither UTF-8 nor says what it is.
+        delimiter: of a CSV file whose header does not show it.
     """
 
-    text: str
-    labels: Mapping[str, str]
-    renamed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    fields: Mapping[str, str] = field(default_factory=dict)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def __post_init__(self) -> None:
-        if not self.labels:
-            raise DataError("no head was named; name at least one: --label HEAD=COLUMN")
+    name: str = "columns"
+    text: Columns = ("text",)
+    labels: Mapping[str, str] = {}
+    fields: Mapping[str, str] = {}
+    rename: Mapping[str, Renamed] = {}
+    only: Mapping[str, Values] = {}
+    drop: Mapping[str, Values] = {}
+    first_of_thread: bool = False
+    time_format: str | None = None
+    keep: Columns | None = None
+    rows: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        faults = list(self._faults())
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @classmethod
+    def read(cls, path: Path) -> "ColumnMapping":
+        """Read a YAML file.
+
+        Raises:
+            ConfigurationError: with every fault of the file at once, each as file:line.
+        """
+        file = YamlFile.read(path, ConfigurationError)
+        try:
+            mapping = cls.model_validate(file.content)
+            faults = file.repeated
+        except ValidationError as error:
+            found = [
+                (fault["loc"], ": ".join([".".join(map(str, fault["loc"])), fault["msg"]])) for fault in error.errors()
+            ]
+            faults = [*file.repeated, *found]
+        if faults:
+            raise ConfigurationError(f"the mapping has {len(faults)} fault(s):\n{file.describe(faults)}")
+        return mapping
+
+    def updated(self, **settings: Any) -> "ColumnMapping":
+        """The mapping with other settings; of `labels`, `fields`, `rename`, `only` and `drop` single entries.
+
+        A head or field whose column is empty is taken out.
+
+        Raises:
+            ConfigurationError: they contradict each other.
+        """
+        plain = self.model_dump()
+        for name, value in settings.items():
+            plain[name] = {**plain[name], **value} if isinstance(value, Mapping) else value
+        for name in ("labels", "fields"):
+            plain[name] = {key: column for key, column in plain[name].items() if column}
+        old, new = self.rename, settings.get("rename", {})
+        plain["rename"] = {
+            head: {**old.get(head, {}), **new.get(head, {})}
+            for head in plain["rename"]
+            if head in plain["labels"] or head in new
+        }
+        try:
+            return ColumnMapping.model_validate(plain)
+        except ValidationError as error:
+            raise ConfigurationError("; ".join(fault["msg"] for fault in error.errors())) from error
+
+    def columns(self) -> Iterator[str]:
+        """Every column of which something is asked, each once."""
+        yield from dict.fromkeys([*self.text, *self.labels.values(), *self.fields.values(), *self.only, *self.drop])
+
+    def _faults(self) -> Iterator[str]:
         odd = [head for head in self.labels if not HEAD_NAME.fullmatch(head) or head in RESERVED_NAMES]
         if odd:
             taken = sorted(RESERVED_NAMES)
-            raise DataError(f"{odd} cannot be names of heads: lower-case letters, digits and _, and none of {taken}")
-        unknown = sorted(set(self.renamed) - set(self.labels))
+            yield f"{odd} cannot be names of heads: lower-case letters, digits and _, and none of {taken}"
+        unknown = sorted(set(self.rename) - set(self.labels))
         if unknown:
-            raise DataError(f"--rename names the heads {unknown}; the heads are {sorted(self.labels)}")
-        twice = [name for name, count in Counter(self._sources()).items() if count > 1]
+            yield f"labels of {unknown} are renamed; the heads are {sorted(self.labels)}"
+        strange = sorted(set(self.fields) - set(FIELDS))
+        if strange:
+            yield f"{strange} are no fields of a post; expected {sorted(FIELDS)}"
+        twice = [name for name, count in Counter([*self.text, *self.labels.values()]).items() if count > 1]
         if twice:
-            raise DataError(f"the columns {twice} are asked for twice; each column can hold one thing")
-
-    def apply(self, row: Row) -> dict[str, Any] | BadRow:
-        """The row as training reads it, or why it cannot be used."""
-        missing = [column for column in self._sources() if column not in row.values]
-        if missing:
-            return row.bad("no such column", missing[0])
-        text = row.values[self.text]
-        if not isinstance(text, str):
-            return row.bad(f"expected a text, found {type(text).__name__}", self.text)
-        if not normalise(text):
-            return row.bad("the text is empty", self.text)
-        odd = [column for column in self.labels.values() if isinstance(row.values[column], list | dict)]
-        if odd:
-            return row.bad(f"expected a label, found {type(row.values[odd[0]]).__name__}", odd[0])
-        labels = self._labels(row)
-        if not labels:
-            return row.bad("no label of any head", next(iter(self.labels.values())))
-        fields = {name: row.values[column] for name, column in self.fields.items()}
-        named = {name: value for name, value in fields.items() if value not in (None, "")}
-        return {"text": text, **labels, **named, **self._others(row)}
-
-    def _labels(self, row: Row) -> dict[str, str | None]:
-        """The known labels by head."""
-        labels = {}
-        for head, column in self.labels.items():
-            value = row.values[column]
-            if isinstance(value, float) and math.isnan(value):
-                continue  # how Parquet files often write an empty cell
-            label = NO_LABEL if value is None else str(value).strip()
-            label = self.renamed.get(head, {}).get(label, label)
-            if label:
-                labels[head] = None if label == NO_LABEL else label
-        return labels
-
-    def _others(self, row: Row) -> dict[str, Any]:
-        """The columns that nothing was asked of, under their own names, or a free one where that is taken."""
-        used, names = set(self._sources()), {"text", *self.labels, *self.fields}
-        others = {}
-        for name, value in row.values.items():
-            if name not in used:
-                free = name
-                while free in names:
-                    free += "_"
-                names.add(free)
-                others[free] = value
-        return others
-
-    def _sources(self) -> Iterator[str]:
-        yield self.text
-        yield from self.labels.values()
-        yield from self.fields.values()
+            yield f"the columns {twice} are asked for twice; each can hold one thing"
+        if not self.text:
+            yield "no column of the text was named"
+        if self.first_of_thread and "thread" not in self.fields:
+            yield "the first of a thread is asked for, and no column of the thread was named"
 
 
-@dataclass(slots=True)
-class ImportReport:
-    """What was kept, and why the rest was not.
-
-    Attributes:
-        labels: how often each label was met, by head; `None` is no label.
-        bad: the first `KEPT_BAD_ROWS` of the rows that were left out.
-    """
-
-    kept: int = 0
-    dropped: int = 0
-    labels: dict[str, Counter[str | None]] = field(default_factory=dict)
-    bad: list[BadRow] = field(default_factory=list)
-
-    def count(self, source: Path, values: Mapping[str, Any]) -> None:
-        """Count the labels of a row that is kept.
-
-        Raises:
-            DataError: a head has so many that its column cannot hold labels.
-        """
-        self.kept += 1
-        for head, counts in self.labels.items():
-            if head in values:
-                counts[values[head]] += 1
-            if len(counts) > MAX_LABELS:
-                raise DataError(
-                    f"{source}: {head} has more than {MAX_LABELS} different labels; it seems that its column holds "
-                    f"something else: name another with --label {head}=COLUMN"
-                )
+def ready_mappings() -> dict[str, Path]:
+    """The files of the ready mappings by name."""
+    return {path.stem: path for path in sorted(READY.glob("*.yaml"))}
 
 
-def import_rows(sources: Sequence[Path], mapper: Mapper, target: Path) -> ImportReport:
-    """Write the rows of all sources to one JSONL file, whole or not at all.
+def ready_mapping(name: str) -> ColumnMapping:
+    """One that comes with the project.
 
     Raises:
-        DataError: a file cannot be read, or no row of them can be used.
+        ConfigurationError: there is none of that name.
     """
-    if target.suffix.lower() != ".jsonl":
-        raise DataError(f"{target}: the result is JSONL; end its name with .jsonl")
-    report = ImportReport(labels={head: Counter() for head in mapper.labels})
-    with whole_file(target) as temporary, table_writer(temporary, "jsonl", {}) as writer:
-        for source in sources:
-            for row in read_rows(source):
-                values = row if isinstance(row, BadRow) else mapper.apply(row)
-                if isinstance(values, BadRow):
-                    report.dropped += 1
-                    report.bad += [values] if len(report.bad) < KEPT_BAD_ROWS else []
-                    continue
-                writer.write(values)
-                report.count(source, values)
-        if not report.kept:
-            first = f"; the first: {report.bad[0]}" if report.bad else ""
-            raise DataError(f"{', '.join(map(str, sources))}: none of {report.dropped} rows can be used{first}")
-    return report
+    found = ready_mappings()
+    if name not in found:
+        raise ConfigurationError(f"there is no ready mapping {name!r}; expected one of {sorted(found)}")
+    return ColumnMapping.read(found[name])
+
+
+class Lookup:
+    """Finds a column, or what an expression names, in rows."""
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+        try:
+            self._expression = jmespath.compile(column)
+        except jmespath.exceptions.JMESPathError:
+            self._expression = None  # `Ticket ID` is no expression; a column it can still be
+
+    def __call__(self, values: Mapping[str, Any]) -> Any:
+        """The value, or `None` where the row has none."""
+        if self.column in values:
+            return values[self.column]
+        if self._expression is None:
+            return None
+        try:
+            return self._expression.search(values)
+        except jmespath.exceptions.JMESPathError:
+            return None  # a function that was given another type than it takes: this row is of another shape

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from data.tables import Row, read_rows
+from tests.api.command_line import Triage, command_line
 
 VOCABULARY = (
     "late parcel invoice login password refund broken thanks apply shift lawyer price quote hello driver app gate flat "
@@ -55,13 +58,13 @@ def imported(history: Path) -> Path:
     return target
 
 
-def rows(path: Path) -> list[Row]:
+def rows_in(path: Path) -> list[Row]:
     return [row for row in read_rows(path) if isinstance(row, Row)]
 
 
 def test_an_export_is_imported_split_and_checked(history: Path) -> None:
     target = imported(history)
-    assert rows(target)[2].values["department"] is None
+    assert rows_in(target)[2].values["department"] is None
     folder = history.parent / "parts"
     done = triage(
         "split",
@@ -77,11 +80,11 @@ def test_an_export_is_imported_split_and_checked(history: Path) -> None:
         folder=history.parent,
     )
     assert done.returncode == 0, done.stderr
-    parts = {name: rows(folder / f"{name}.jsonl") for name in ("train", "dev", "calibration", "test")}
+    parts = {name: rows_in(folder / f"{name}.jsonl") for name in ("train", "dev", "calibration", "test")}
     assert sum(map(len, parts.values())) == 40
     groups = [{row.values["group"] for row in part} for part in parts.values()]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 20
-    checked = triage("check", *sorted(folder.iterdir()), "--no-audit", folder=history.parent)
+    checked = triage("check", *sorted(folder.glob("*.jsonl")), "--no-audit", folder=history.parent)
     assert checked.returncode == 0, checked.stdout
     assert "nothing to mend" in checked.stdout
 
@@ -90,7 +93,7 @@ def test_a_split_by_time_puts_the_newest_into_the_test_part(history: Path) -> No
     target = imported(history)
     assert triage("split", target, "--by", "time", "-o", history.parent / "t", folder=history.parent).returncode == 0
     times = [
-        [row.values["time"] for row in rows(history.parent / "t" / f"{name}.jsonl")]
+        [row.values["time"] for row in rows_in(history.parent / "t" / f"{name}.jsonl")]
         for name in ("train", "dev", "calibration", "test")
     ]
     assert [max(earlier) <= min(later) for earlier, later in pairwise(times)] == [True] * 3
@@ -121,12 +124,111 @@ def test_a_leak_between_files_fails_the_check_and_is_named_without_its_text(tmp_
     assert [fault["kind"] for fault in json.loads(machine.stdout)["faults"]] == ["leak"]
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Triage:
+    """The command, in the test process and in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return partial(command_line(monkeypatch, capsys), "data")
+
+
+def written(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_what_may_be_meant_so_is_a_caution_and_does_not_fail_the_check(tmp_path: Path, here: Triage) -> None:
+    for name, year in (("train", 2026), ("test", 2025)):
+        rows = [
+            {"text": f"{name} {index}", "intent": "xy"[index % 2], "author": "me", "time": f"{year}-01-01"}
+            for index in range(20)
+        ]
+        written(tmp_path / f"{name}.jsonl", [*rows, {"text": f"{name} z", "intent": "X"}])
+    done = here("check", "test.jsonl", "train.jsonl", "--no-audit")
+    assert done.code == 0, done.stdout
+    for said in (
+        "of 42 posts have 42 no group, 2 no author, 2 no time",
+        "1 authors wrote in both test.jsonl and train.jsonl (20 posts of the latter)",
+        "20 of 20 posts in train.jsonl are newer than the oldest in test.jsonl",
+        "intent: X: 2 different posts in 2 groups",
+        "'X' (2 posts) and 'x' (20 posts) differ only by case",
+        "nothing to mend",
+    ):
+        assert said in done.stdout
+
+
+def test_ten_thousand_faults_are_counted_shown_in_part_and_written_whole(tmp_path: Path, here: Triage) -> None:
+    rows = [{"text": f"SECRET {index // 2}", "intent": "xy"[index % 2]} for index in range(6000)]
+    path = written(tmp_path / "posts.jsonl", rows)
+    done = here("check", path.name, "--no-audit", "--json", "--faults", "faults.jsonl")
+    assert done.code == 1
+    found = json.loads(done.stdout)
+    assert found["counts"] == {"conflict": 3000}
+    assert len(found["faults"]) == 1000
+    assert found["faults"][0] == {
+        "kind": "conflict",
+        "where": ["posts.jsonl:1", "posts.jsonl:2"],
+        "message": "2 equal posts, intent: x and y",
+    }
+    assert [row.values["kind"] for row in rows_in(tmp_path / "faults.jsonl")].count("conflict") == 3000
+    assert "SECRET" not in done.stdout + done.stderr + (tmp_path / "faults.jsonl").read_text()
+    shown = here("check", path.name, "--no-audit")
+    assert "conflict: 3000" in shown.stdout
+    assert "… and 2990 more" in shown.stdout
+    assert len(shown.stdout.splitlines()) < 40
+
+
+def test_a_split_tells_what_it_did_and_gives_the_same_bytes_again(tmp_path: Path, here: Triage) -> None:
+    rows = [
+        {"text": f"{' '.join(WORDS[at : at + 9])} {at}", "intent": "xyz"[at % 3 if at else 2], "author": f"a{at // 4}"}
+        for at in range(20)
+    ] * 2 + [{"text": "a post of a lone label", "intent": "w"}]
+    written(tmp_path / "posts.jsonl", rows)
+    arguments = ("split", "posts.jsonl", "--by", "author", "--shares", "0.4,0.2,0.2,0.2", "--seed", 3)
+    for folder in ("one", "two"):
+        done = here(*arguments, "-o", folder)
+        assert done.code == 0, done.stderr
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
+    assert one == two
+    assert set(one) == {"train.jsonl", "dev.jsonl", "calibration.jsonl", "test.jsonl", "split.json"}
+    manifest = json.loads(one["split.json"])
+    assert (manifest["by"], manifest["seed"], manifest["near_copies"]) == ("author", 3, True)
+    assert sum(part["posts"] for part in manifest["parts"].values()) == 41
+    assert "1 of 41 posts name no author" in done.stderr
+    assert "has no post with intent w" in done.stderr
+    checked = here(
+        "check", *(f"one/{name}" for name in sorted(one) if name.endswith("l")), "--no-audit", folder=tmp_path
+    )
+    assert "leak" not in checked.stdout
+
+
+def test_posts_left_out_by_time_are_counted_by_reason(tmp_path: Path, here: Triage) -> None:
+    long = "the parcel was left in the rain again and nobody rang the bell"
+    texts = [f"{word} {index}" for index, word in enumerate(WORDS[:16])]
+    texts = [long, *texts, long.upper(), long.replace("rain", "snow")]
+    rows = [
+        {"text": text, "intent": "xy"[day % 2], "time": f"2026-01-{day:02d}"} for day, text in enumerate(texts, start=1)
+    ]
+    written(tmp_path / "posts.jsonl", rows)
+    done = here("split", "posts.jsonl", "--by", "time", "--shares", ".4,.2,.1,.3", "-o", "p")
+    assert done.code == 0, done.stderr
+    assert "1 left out: equal post in an earlier part; 1 left out: near copy in an earlier part" in done.stderr
+    assert json.loads((tmp_path / "p" / "split.json").read_text())["left_out"] == {
+        "equal_post_in_an_earlier_part": 1,
+        "near_copy_in_an_earlier_part": 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("check", "-"), "standard input cannot be read twice"),
+        (("check", "export.csv", "--faults", "f.csv"), "--faults is f.csv; the file is JSONL"),
         (("import", "export.csv", "--label", "intent", "-o", "o.jsonl"), "--label 'intent': expected HEAD=COLUMN"),
         (("import", "nowhere.csv", "--label", "a=b", "-o", "o.jsonl"), "nowhere.csv: cannot be read"),
-        (("split", "export.csv", "--by", "mood", "-o", "parts"), "--by is 'mood'; expected group, time or random"),
+        (
+            ("split", "export.csv", "--by", "mood", "-o", "parts"),
+            "--by is 'mood'; expected group, author, time or random",
+        ),
         (("split", "export.csv", "--shares", "1,1", "-o", "parts"), "expected four numbers that sum to 1"),
         (("check", "--taxonomy", "t.yaml"), "--taxonomy goes with files"),
     ],

@@ -11,7 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.errors import DataError
-from data.examples import describe_bad_rows, find_taxonomy, iter_examples, posts_of, read_examples, to_row
+from data.examples import (
+    SHOWN_BAD_ROWS,
+    LabelledFile,
+    describe_bad_rows,
+    find_taxonomy,
+    iter_examples,
+    posts_of,
+    read_examples,
+    to_row,
+)
 from data.posts import Example, Post
 from data.tables import BadRow
 from data.taxonomy import Taxonomy
@@ -270,3 +279,29 @@ def test_a_row_written_reads_back_as_the_same_example(tmp_path: Path, taxonomy: 
     ]
     assert found[0].metadata["writer"] == "w"
     assert [example.origin for example in found] == [f"{path}:1", f"{path}:2"]
+
+
+def test_a_file_gives_its_posts_as_often_as_they_are_asked_for(write: Write, taxonomy: Taxonomy) -> None:
+    file = LabelledFile(write("posts.jsonl", GOOD * 30 + BAD + GOOD), taxonomy)
+    assert list(file) == list(file) == read_examples([file.path], taxonomy).examples
+    assert (file.bad_rows, [row.line for row in file.bad]) == (1, [31])
+    assert [example.origin for example in file.at({2, 31, 32})] == [f"{file.path}:2", f"{file.path}:32"]
+
+
+def test_a_file_of_too_many_bad_rows_is_refused_with_the_first_of_them(write: Write, taxonomy: Taxonomy) -> None:
+    file = LabelledFile(write("posts.jsonl", GOOD + BAD * 50), taxonomy)
+    with pytest.raises(DataError, match="50 of 51 rows are bad; at most 5% may be bad") as refused:
+        list(file)
+    assert len(str(refused.value).splitlines()) == SHOWN_BAD_ROWS + 2
+    assert "… and 40 more" in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_file_that_is_gone_is_refused(tmp_path: Path, taxonomy: Taxonomy) -> None:
+    with pytest.raises(DataError, match=r"none.jsonl: cannot be read: No such file"):
+        list(LabelledFile(tmp_path / "none.jsonl", taxonomy))
+
+
+def test_a_column_of_texts_is_no_head_and_costs_little(write: Write) -> None:
+    rows = [{"text": "a", "intent": "xy"[row % 2], "note": f"n{row % 700}"} for row in range(1500)]
+    assert [head.name for head in find_taxonomy([write("posts.jsonl", lines(*rows))], "found")] == ["intent"]

@@ -11,6 +11,7 @@ from data.normalise import fingerprint, normalise
 from data.posts import Example, Post
 from data.splitting import (
     Parts,
+    read_time,
     split_at_random,
     split_by_group,
     split_by_time,
@@ -165,3 +166,41 @@ def test_a_smaller_subset_lies_within_a_larger_and_no_group_is_torn() -> None:
     groups = [example.group for example in paired if id(example) in small]
     assert all(groups.count(group) == 2 for group in groups)
     assert subset(paired, 1000) == paired
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01", 0),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1970-01-01T00:00:01.000001Z", 1.000001),
+        ("1969-12-31T23:59:59.999999", -0.000001),
+        ("0001-01-01T00:00:00+14:00", -62135647200),
+    ],
+)
+def test_a_time_is_read_in_utc(text: str, seconds: float) -> None:
+    assert read_time(text) == round(seconds * 1_000_000)
+
+
+def test_the_deals_of_bundles_that_were_trained_stay_as_they_are() -> None:
+    """A split that deals otherwise moves posts that old bundles learned from into the parts that judge new ones."""
+    examples = [
+        Example(
+            Post(f"post {index % 37}", time=f"2026-01-{1 + index % 28:02d}"),
+            {},
+            group=f"g{index % 29}" if index % 3 else None,
+        )
+        for index in range(60)
+    ]
+    splits = {
+        "group": split_by_group(examples, SHARES, 7),
+        "random": split_at_random(examples, SHARES, 7),
+        "time": split_by_time(examples, SHARES),
+    }
+    places = {id(example): place for place, example in enumerate(examples)}
+    dealt = {
+        by: {name: [places[id(example)] for example in part] for name, part in parts.items()}
+        for by, parts in splits.items()
+    }
+    digest = fingerprint(repr(dealt))
+    assert digest == "63528f1841175994cbace7d4f9c0deb2"

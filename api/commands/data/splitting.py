@@ -1,54 +1,90 @@
 """`triage data split`: four parts of which none knows the others."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from api.commands.shared import TaxonomyOption, heads_of, note, read_labelled
-from data.errors import ConfigurationError, DataError
-from data.examples import GROUP_FIELDS, to_row
-from data.files import whole_file
-from data.splitting import PARTS, split_at_random, split_by_group, split_by_time
-from data.table_writing import table_writer
+from api.commands.data.steps import steps_bar
+from api.commands.data.tables import labelled_files, note_bad_rows
+from api.commands.shared import TaxonomyOption, note
+from data.dealing import EQUAL_EARLIER, NEAR_EARLIER, WAYS, Deal, deal
+from data.errors import ConfigurationError
+from data.examples import GROUP_FIELDS
+from data.files import file_sha256
+from data.part_files import missing_labels, write_parts
+from data.splitting import PARTS
+from data.taxonomy import Taxonomy
+
+_LARGE_GROUP = 0.05
 
 
 def split(
     files: Annotated[list[Path], typer.Argument(help="labelled posts (JSONL, JSON, CSV, TSV, Parquet)")],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for the four parts")],
-    by: Annotated[str, typer.Option(help="group, time or random")] = "group",
+    by: Annotated[str, typer.Option(help="group, author, time or random")] = "group",
     shares: Annotated[
         str, typer.Option(metavar="A,B,C,D", help="of train, dev, calibration and test")
     ] = "0.7,0.1,0.1,0.1",
     seed: Annotated[int, typer.Option(help="another one deals otherwise")] = 13,
+    near_copies: Annotated[bool, typer.Option(help="keep near copies in one part, as equal posts are")] = True,
     taxonomy: TaxonomyOption = None,
 ) -> None:
     """Split labelled posts into train, dev, calibration and test, each a JSONL file."""
     wanted = _shares(shares)
-    if by not in ("group", "time", "random"):
-        raise ConfigurationError(f"--by is {by!r}; expected group, time or random")
-    heads = heads_of(files, taxonomy)
-    examples = read_labelled(files, heads)
-    if by == "time":
-        parts = split_by_time(examples, wanted)
-    else:
-        parts = (split_by_group if by == "group" else split_at_random)(examples, wanted, seed)
-    ungrouped = sum(example.group is None for example in examples)
-    if by == "group" and ungrouped:
+    if by not in WAYS:
+        raise ConfigurationError(f"--by is {by!r}; expected {', '.join(WAYS[:-1])} or {WAYS[-1]}")
+    heads, sources = labelled_files(files, taxonomy)
+    with steps_bar() as report:
+        dealt = deal(sources, heads, by, wanted, seed, near_copies, report)
+        manifest = write_parts(dealt, output, _about(dealt, files, by, seed, near_copies), report)
+    note_bad_rows(sources.values())
+    _note_groups(dealt, by)
+    _note_missing(dealt, heads)
+    written = ", ".join(f"{name} {part['posts']}" for name, part in manifest["parts"].items())
+    left_out = {why: count for why, count in manifest["left_out"].items() if count}
+    said = "".join(f"; {count} left out: {why.replace('_', ' ')}" for why, count in left_out.items())
+    note(f"wrote {written} to {output}{said}")
+
+
+def _about(dealt: Deal, files: list[Path], by: str, seed: int, near_copies: bool) -> Mapping[str, Any]:
+    return {
+        "by": by,
+        "seed": seed,
+        "shares": dict(dealt.shares),
+        "near_copies": near_copies,
+        "sources": [{"file": str(path), "sha256": file_sha256(path)} for path in files],
+        "left_out": {
+            "equal_post_in_an_earlier_part": int((dealt.part == EQUAL_EARLIER).sum()),
+            "near_copy_in_an_earlier_part": int((dealt.part == NEAR_EARLIER).sum()),
+        },
+        "largest_group": dealt.largest,
+    }
+
+
+def _note_groups(dealt: Deal, by: str) -> None:
+    posts = len(dealt.survey)
+    lone = {
+        "group": dealt.survey.group == 0,
+        "author": (dealt.survey.author == 0) & (dealt.survey.group == 0),
+    }.get(by)
+    if lone is not None and lone.any():
+        names = " or ".join(GROUP_FIELDS if by == "group" else ("author", *GROUP_FIELDS))
+        note(f"{lone.sum()} of {posts} posts name no {by} ({names}): each is dealt by itself")
+    if dealt.largest > _LARGE_GROUP * posts:
+        note(f"the largest group holds {dealt.largest} of {posts} posts, all of which fall into one part")
+    if dealt.torn:
         note(
-            f"{ungrouped} of {len(examples)} posts name no group ({' or '.join(GROUP_FIELDS)}): each is dealt by itself"
+            f"{dealt.torn} pairs of near copies may fall into two parts: kept together they would have made one group "
+            "of too many posts"
         )
-    empty = [name for name, part in parts.items() if not part]
-    if empty:
-        raise DataError(f"nothing fell into {empty}; give more data, or other --shares; nothing was written")
-    output.mkdir(parents=True, exist_ok=True)
-    for name, part in parts.items():
-        with whole_file(output / f"{name}.jsonl") as temporary, table_writer(temporary, "jsonl", {}) as writer:
-            for example in part:
-                writer.write(to_row(example))
-    left_out = len(examples) - sum(map(len, parts.values()))
-    said = f"; {left_out} posts left out that stand in an earlier part" if left_out else ""
-    note(f"wrote {', '.join(f'{name} {len(part)}' for name, part in parts.items())} to {output}{said}")
+
+
+def _note_missing(dealt: Deal, taxonomy: Taxonomy) -> None:
+    for part, heads in missing_labels(dealt, taxonomy).items():
+        for head, labels in heads.items():
+            note(f"{part} has no post with {head} {', '.join(labels)}")
 
 
 def _shares(text: str) -> dict[str, float]:

@@ -1,7 +1,16 @@
-"""Tables that several verbs of `triage data` print."""
+"""What several verbs of `triage data` print."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
+
+from api.commands.shared import heads_of, note
+from data.errors import ConfigurationError
+from data.examples import LabelledFile, describe_bad_rows
+from data.tables import STDIN
+from data.taxonomy import Taxonomy
 
 
 def counts_table(head: str, counts: dict[str | None, int]) -> Table:
@@ -13,3 +22,23 @@ def counts_table(head: str, counts: dict[str | None, int]) -> Table:
     for label, count in counts.items():
         table.add_row(Text(label or "(none)"), str(count), f"{count / max(total, 1):.1%}")
     return table
+
+
+def labelled_files(files: Sequence[Path], taxonomy: Path | None) -> tuple[Taxonomy, dict[str, LabelledFile]]:
+    """The heads of files of labelled posts, and the files by name, to be read several times.
+
+    Raises:
+        ConfigurationError: one is standard input.
+    """
+    if STDIN in files:
+        raise ConfigurationError("standard input cannot be read twice; write the posts to a file and name that")
+    heads = heads_of(files, taxonomy)
+    return heads, {str(path): LabelledFile(path, heads) for path in files}
+
+
+def note_bad_rows(sources: Iterable[LabelledFile]) -> None:
+    """Name the rows that were left out of files that have been read."""
+    for source in sources:
+        if source.bad_rows:
+            note(f"{source.path}: left out {source.bad_rows} bad rows:")
+            note(describe_bad_rows(source.bad, source.bad_rows))

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from data.checking import check as module
 from data.checking.check import check
+from data.checking.faults import KEPT_FAULTS, Fault
 from data.posts import Example, Post
 from data.taxonomy import Taxonomy
 
@@ -32,7 +34,7 @@ def test_clean_data_has_no_fault(taxonomy: Taxonomy) -> None:
         (post(LONG, 1), post(LONG.upper(), 2), "duplicate", "leak"),
         (post(LONG, 1), post(LONG, 2, "outage"), "conflict", "leak"),
         (post(LONG, 1), post(NEAR, 2), "near_duplicate", "near_leak"),
-        (post(LONG, 1), post(NEAR, 2, "outage"), "near_duplicate", "near_leak"),
+        (post(LONG, 1), post(NEAR, 2, "outage"), "near_conflict", "near_leak"),
     ],
 )
 def test_copies_are_named_by_kind_and_place(
@@ -80,4 +82,42 @@ def test_labels_and_lengths_are_counted(taxonomy: Taxonomy) -> None:
         "urgency": {"low": 1, "normal": 0, "high": 0},
         "department": {"support": 1, "it": 0, None: 1},
     }
+    assert findings.missing == {"group": 2, "author": 2, "time": 2, "readable time": 0}
     assert (findings.words[0.0], findings.words[0.5], findings.words[1.0]) == (1, 2, 3)
+
+
+def test_an_unknown_label_contradicts_nothing(taxonomy: Taxonomy) -> None:
+    known, unknown = post(LONG, 1), replace(post(LONG, 2), labels={"urgency": "low"})
+    assert [kind for kind, _ in kinds(taxonomy, [known, unknown])] == ["duplicate"]
+    nobody = replace(post(LONG, 3), labels={"department": None})
+    [fault] = check({"a": [unknown, known, nobody]}, taxonomy).faults
+    assert (fault.kind, fault.message) == ("conflict", "3 equal posts, department: support and None")
+
+
+def test_of_many_faults_all_are_counted_and_recorded_and_the_first_are_kept(taxonomy: Taxonomy) -> None:
+    many = [
+        post(f"copy {index // 2}", index, "refund" if index % 3 else "outage") for index in range(2 * KEPT_FAULTS + 20)
+    ]
+    recorded: list[Fault] = []
+    findings = check({"a": many}, taxonomy, record=recorded.append)
+    assert findings.counts["conflict"] + findings.counts["duplicate"] == KEPT_FAULTS + 10
+    assert len(recorded) == sum(findings.counts.values()) + len(findings.cautions)
+    for kind, count in findings.counts.items():
+        assert sum(fault.kind == kind for fault in findings.faults) == min(count, KEPT_FAULTS)
+
+
+def test_giveaways_of_many_posts_are_looked_for_in_a_sample_that_is_always_the_same(
+    taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAMPLE", 50)
+    examples = [post(f"lottery {index}", index) for index in range(100)]
+    findings, turned = check({"a": examples}, taxonomy), check({"a": examples[::-1]}, taxonomy)
+    assert findings.sampled == 50
+    assert [fault.message for fault in findings.faults] == ["'lottery' stands in 50 posts, 100% of them intent refund"]
+    assert {example.origin for example in findings.sample} == {example.origin for example in turned.sample}
+
+
+def test_cautions_are_no_faults(taxonomy: Taxonomy) -> None:
+    findings = check({"a": [post("one", 1)]}, taxonomy)
+    assert findings.faults == []
+    assert {caution.kind for caution in findings.cautions} == {"rare_label"}

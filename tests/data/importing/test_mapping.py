@@ -1,146 +1,124 @@
-"""History in any table becomes rows that training reads; what cannot be used is named and costs nothing else."""
+"""Mappings say what columns hold, and are refused whole where they contradict themselves."""
 
-import json
+import math
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data.errors import DataError
-from data.examples import read_examples
-from data.importing.mapping import ImportReport, Mapper, import_rows
-from data.taxonomy import Taxonomy
+from data.errors import ConfigurationError
+from data.importing.mapping import ColumnMapping, Lookup, plain_value, ready_mapping, ready_mappings
 
-SECRET = "my card is 4111"
-
-
-def imported(source: Path, mapper: Mapper) -> tuple[ImportReport, list[dict[str, Any]]]:
-    target = source.parent / "out.jsonl"
-    report = import_rows([source], mapper, target)
-    return report, [json.loads(line) for line in target.read_text().splitlines()]
-
-
-def written(folder: Path, name: str, text: str) -> Path:
-    path = folder / name
-    path.write_text(text)
-    return path
-
-
-def test_columns_become_heads_and_the_others_are_kept(tmp_path: Path) -> None:
-    source = written(tmp_path, "a.csv", "body,kind,ticket,region\nwhere is it,order,T-1,north\n")
-    report, rows = imported(source, Mapper("body", {"intent": "kind"}, fields={"id": "ticket"}))
-    assert rows == [{"text": "where is it", "intent": "order", "id": "T-1", "region": "north"}]
-    assert (report.kept, report.dropped, dict(report.labels["intent"])) == (1, 0, {"order": 1})
-
-
-def test_labels_are_renamed_made_none_and_made_unknown(tmp_path: Path) -> None:
-    source = written(tmp_path, "a.tsv", "text\ta\tb\none\tx\t1\ntwo\tnone\t2\nthree\t?\t3\nfour\ty\t4\n")
-    mapper = Mapper("text", {"owner": "a", "level": "b"}, {"owner": {"x": "sales", "none": "null", "?": ""}})
-    _, rows = imported(source, mapper)
-    assert [row.get("owner", "absent") for row in rows] == ["sales", None, "absent", "y"]
-
-
-def test_json_with_nested_lists_is_read_as_clinc150_has_it(tmp_path: Path) -> None:
-    content = {"train": [["pay my bill", "pay_bill"]], "oos_val": [["who won", "oos"], ["sing", "oos"]]}
-    source = written(tmp_path, "full.json", json.dumps(content))
-    report, rows = imported(source, Mapper("0", {"intent": "1"}, {"intent": {"oos": "null"}}))
-    assert rows == [
-        {"text": "pay my bill", "intent": "pay_bill", "part": "train"},
-        {"text": "who won", "intent": None, "part": "oos_val"},
-        {"text": "sing", "intent": None, "part": "oos_val"},
-    ]
-    assert report.labels["intent"] == {"pay_bill": 1, None: 2}
-
-
-def test_numbers_are_labels_too(tmp_path: Path) -> None:
-    source = written(tmp_path, "a.jsonl", '{"text": "so so", "stars": 3}\n{"text": "bad", "stars": 1}\n')
-    assert [row["rating"] for row in imported(source, Mapper("text", {"rating": "stars"}))[1]] == ["3", "1"]
-
-
-def test_a_column_that_bears_the_name_of_a_head_is_kept_beside_it(tmp_path: Path) -> None:
-    source = written(tmp_path, "a.csv", "text,intent,kind\nhello,old,new\n")
-    assert imported(source, Mapper("text", {"intent": "kind"}))[1] == [
-        {"text": "hello", "intent": "new", "intent_": "old"}
-    ]
+ZENDESK_LIKE = {
+    "id": 7,
+    "Ticket ID": "x-7",
+    "a.b": "as it stands",
+    "a": {"b": "nested"},
+    "via": {"channel": "email"},
+    "custom_fields": [{"id": 360, "value": "refund"}, {"id": 361, "value": None}],
+    "comments": [{"public": True, "body": "first"}, {"public": False, "body": "second"}],
+}
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("column", "expected"),
     [
-        ('{"kind": "x"}', "text: no such column"),
-        (f'{{"text": "{SECRET}"}}', "kind: no such column"),
-        ('{"text": "  ", "kind": "x"}', "text: the text is empty"),
-        ('{"text": 7, "kind": "x"}', "text: expected a text, found int"),
-        (f'{{"text": "{SECRET}", "kind": ["x"]}}', "kind: expected a label, found list"),
-        (f'{{"text": "{SECRET}", "kind": ""}}', "kind: no label of any head"),
-        ("{", "not JSON"),
+        ("id", 7),
+        ("Ticket ID", "x-7"),
+        ("a.b", "as it stands"),
+        ("via.channel", "email"),
+        ("custom_fields[?id==`360`].value | [0]", "refund"),
+        ("comments[?public] | [0].body", "first"),
+        ("via.nothing.further", None),
+        ("No such column", None),
+        ("length(id)", None),
     ],
 )
-def test_a_bad_row_is_named_and_the_good_ones_beside_it_are_kept(tmp_path: Path, line: str, said: str) -> None:
-    source = written(tmp_path, "a.jsonl", f'{{"text": "one", "kind": "x"}}\n{line}\n{{"text": "two", "kind": "x"}}\n')
-    report, rows = imported(source, Mapper("text", {"intent": "kind"}))
-    assert [row["text"] for row in rows] == ["one", "two"]
-    assert report.dropped == 1
-    assert str(report.bad[0]).startswith(f"{source}:2: {said}")
-    assert SECRET not in str(report.bad[0])
-
-
-def test_nothing_is_written_where_no_row_can_be_used(tmp_path: Path) -> None:
-    source = written(tmp_path, "a.csv", "text,kind\n,x\n")
-    with pytest.raises(DataError, match=r"none of 1 rows can be used; the first: .*a\.csv:2: text: the text is empty"):
-        import_rows([source], Mapper("text", {"intent": "kind"}), tmp_path / "out.jsonl")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv"]
+def test_a_column_is_found_as_it_stands_or_by_an_expression(column: str, expected: Any) -> None:
+    assert Lookup(column)(ZENDESK_LIKE) == expected
+    assert pickle.loads(pickle.dumps(Lookup(column)))(ZENDESK_LIKE) == expected  # noqa: S301  # it goes to other processes
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("value", "expected"), [(None, ""), (math.nan, ""), (" x ", "x"), (True, "true"), (2, "2"), (2.5, "2.5"), (0, "0")]
+)
+def test_cells_are_named_by_their_text(value: Any, expected: str) -> None:
+    assert plain_value(value) == expected
+
+
+def test_a_file_says_the_same_as_flags(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "text: [subject, body]\n"
+        "labels: {urgency: priority, intent: topic}\n"
+        "fields: {thread: case, time: created}\n"
+        "rename:\n"
+        "  urgency: {1: low, 2: normal, null: ''}\n"
+        "  intent: {true: 'yes', spam: null}\n"
+        "only: {status: [closed, 3]}\n"
+        "drop: {deleted: true}\n"
+        "first_of_thread: true\n"
+    )
+    mapping = ColumnMapping.read(path)
+    assert mapping == ColumnMapping().updated(
+        text=["subject", "body"],
+        labels={"urgency": "priority", "intent": "topic"},
+        fields={"thread": "case", "time": "created"},
+        rename={"urgency": {"1": "low", "2": "normal", "": ""}, "intent": {"true": "yes", "spam": "null"}},
+        only={"status": ("closed", "3")},
+        drop={"deleted": ("true",)},
+        first_of_thread=True,
+    )
+    assert list(mapping.columns()) == ["subject", "body", "priority", "topic", "case", "created", "status", "deleted"]
+
+
+def test_flags_change_single_entries_and_take_heads_out() -> None:
+    before = ColumnMapping().updated(
+        labels={"urgency": "priority", "department": "group"},
+        rename={"urgency": {"urgent": "critical", "x": "low"}, "department": {"Tier 1": "support"}},
+    )
+    after = before.updated(labels={"department": "", "intent": "topic"}, rename={"urgency": {"x": ""}})
+    assert after.labels == {"urgency": "priority", "intent": "topic"}
+    assert after.rename == {"urgency": {"urgent": "critical", "x": ""}}
+    assert before.labels == {"urgency": "priority", "department": "group"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
     [
-        (("text", {}), "no head was named"),
-        (("text", {"In tent": "kind"}), "cannot be names of heads"),
-        (("text", {"text": "kind"}), "cannot be names of heads"),
-        (("text", {"action": "kind"}), "cannot be names of heads"),
-        (("text", {"intent": "text"}), "asked for twice"),
-        (("text", {"intent": "kind"}, {"owner": {"a": "b"}}), "--rename names the heads"),
+        ({"labels": {"In tent": "kind"}}, "cannot be names of heads"),
+        ({"labels": {"text": "kind"}}, "cannot be names of heads"),
+        ({"labels": {"action": "kind"}}, "cannot be names of heads"),
+        ({"labels": {"intent": "text"}}, "asked for twice"),
+        ({"labels": {"intent": "kind"}, "rename": {"owner": {"a": "b"}}}, r"labels of \['owner'\] are renamed"),
+        ({"fields": {"mood": "m"}}, r"\['mood'\] are no fields of a post"),
+        ({"text": []}, "no column of the text"),
+        ({"first_of_thread": True}, "no column of the thread was named"),
     ],
 )
-def test_a_mapping_that_contradicts_itself_is_refused(arguments: tuple[Any, ...], said: str) -> None:
-    with pytest.raises(DataError, match=said):
-        Mapper(*arguments)
+def test_a_mapping_that_contradicts_itself_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        ColumnMapping().updated(**settings)
 
 
-def test_the_result_must_be_jsonl(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"end its name with \.jsonl"):
-        import_rows([tmp_path / "a.csv"], Mapper("text", {"intent": "kind"}), tmp_path / "out.csv")
+def test_every_fault_of_a_file_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("text: body\nlabels:\n  intent: topic\n  intent: other\nlables: {a: b}\nfirst_of_thread: perhaps\n")
+    with pytest.raises(ConfigurationError) as refusal:
+        ColumnMapping.read(path)
+    told = str(refusal.value)
+    assert told.startswith("the mapping has 3 fault(s):")
+    for line, what in ((4, "the key 'intent' stands twice"), (5, "lables"), (6, "first_of_thread")):
+        assert f"{path}:{line}: {what}" in told
 
 
-def test_what_was_imported_is_what_training_reads(tmp_path: Path) -> None:
-    source = written(tmp_path, "a.csv", "q,kind,case\nwhere is it,order,7\nthanks,none,8\n")
-    mapper = Mapper("q", {"intent": "kind"}, {"intent": {"none": "null"}}, {"group": "case"})
-    import_rows([source], mapper, tmp_path / "out.jsonl")
-    head = {"name": "intent", "optional": True, "labels": ["order", "refund"]}
-    examples = read_examples([tmp_path / "out.jsonl"], Taxonomy.from_dict({"name": "t", "heads": [head]})).examples
-    assert [(example.labels, example.group) for example in examples] == [
-        ({"intent": "order"}, "7"),
-        ({"intent": None}, "8"),
-    ]
-
-
-def test_a_column_of_texts_is_not_taken_for_labels(tmp_path: Path) -> None:
-    lines = [f"{SECRET} {index},x" for index in range(600)]
-    source = written(tmp_path, "a.csv", "\n".join(["body,kind", *lines]))
-    with pytest.raises(DataError, match="intent has more than 500 different labels") as refusal:
-        import_rows([source], Mapper("kind", {"intent": "body"}), tmp_path / "out.jsonl")
-    assert SECRET not in str(refusal.value)
-    assert not (tmp_path / "out.jsonl").exists()
-
-
-def test_a_field_that_is_no_column_is_a_fault_and_zero_is_a_value(tmp_path: Path) -> None:
-    source = written(tmp_path, "a.jsonl", '{"text": "a", "kind": "x", "case": 0}\n{"text": "b", "kind": "x"}\n')
-    report, rows = imported(source, Mapper("text", {"intent": "kind"}, fields={"group": "case"}))
-    assert rows == [{"text": "a", "intent": "x", "group": 0}]
-    assert str(report.bad[0]).endswith(":2: case: no such column")
-
-
-def test_a_number_that_is_none_is_an_unknown_label(tmp_path: Path) -> None:
-    source = written(tmp_path, "a.jsonl", '{"text": "a", "kind": NaN, "other": "y"}\n')
-    assert imported(source, Mapper("text", {"intent": "kind", "owner": "other"}))[1] == [{"text": "a", "owner": "y"}]
+def test_ready_mappings_are_valid_and_an_unknown_one_is_refused() -> None:
+    assert {"zendesk", "freshdesk", "zammad", "chatwoot", "salesforce"} <= set(ready_mappings())
+    for name in ready_mappings():
+        mapping = ready_mapping(name)
+        assert mapping.name == name
+        assert mapping.labels
+        assert mapping.text
+    with pytest.raises(ConfigurationError, match="no ready mapping 'clippy'; expected one of"):
+        ready_mapping("clippy")

@@ -1,0 +1,83 @@
+"""Rows prepared on several processes, in order, a bounded number ahead."""
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import connection, get_context, parent_process
+
+from data.importing.preparing import Dropped, Preparation, Prepared
+from data.tables import BadRow, Row
+
+CHUNK = 1_000
+
+Outcome = tuple[int, Prepared | Dropped]
+"""A row's line, and what became of it."""
+
+Chunk = list[Row | BadRow]
+
+_AHEAD = 3
+"""Chunks for each process that wait or are worked on: none is idle, and few rows are in memory."""
+
+_preparation: Preparation
+"""Of a worker process."""
+
+
+def outcomes(rows: Iterable[Row | BadRow], preparation: Preparation, workers: int) -> Iterator[list[Outcome]]:
+    """What becomes of rows, a chunk of `CHUNK` at a time, in order.
+
+    Args:
+        workers: processes; with one, this process does the work itself.
+    """
+    chunks = _chunks(iter(rows))
+    if workers == 1:
+        yield from (_prepared(chunk, preparation) for chunk in chunks)
+        return
+    # Spawned, because a fork of a process with threads may hang; each reads the mapping once.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (preparation,)) as pool:
+        waiting: deque[Future[list[Outcome]]] = deque()
+        try:
+            for chunk in chunks:
+                waiting.append(pool.submit(_work, chunk))
+                if len(waiting) >= workers * _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def available_workers() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _chunks(rows: Iterator[Row | BadRow]) -> Iterator[Chunk]:
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
+
+
+def _prepared(chunk: Chunk, preparation: Preparation) -> list[Outcome]:
+    return [(row.line, preparation(row)) for row in chunk]
+
+
+def _begin(preparation: Preparation) -> None:
+    global _preparation  # noqa: PLW0603  # the one thing that a worker process is for
+    _preparation = preparation
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Or a parent that was killed would leave its workers waiting for ever."""
+    parent = parent_process()
+    if parent:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _work(chunk: Chunk) -> list[Outcome]:
+    return _prepared(chunk, _preparation)

@@ -1,0 +1,52 @@
+"""Times of every export end up in one form."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from data.importing.times import iso_time
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-03-31T09:30:00Z", "2026-03-31T09:30:00Z"),
+        ("2026-03-31T09:30:00.000+0000", "2026-03-31T09:30:00Z"),
+        ("2026-03-31T09:30:00+02:00", "2026-03-31T07:30:00Z"),
+        ("2026-03-31 09:30:00 UTC", "2026-03-31T09:30:00Z"),
+        ("2026-03-31 09:30:00 -0700", "2026-03-31T16:30:00Z"),
+        ("2026-03-31 09:30", "2026-03-31T09:30:00Z"),
+        ("2026-03-31", "2026-03-31T00:00:00Z"),
+        ("20260331", "2026-03-31T00:00:00Z"),
+        (1774949400, "2026-03-31T09:30:00Z"),
+        ("1774949400", "2026-03-31T09:30:00Z"),
+        (1774949400.5, "2026-03-31T09:30:00.500000Z"),
+        (1774949400000, "2026-03-31T09:30:00Z"),
+        (datetime(2026, 3, 31, 9, 30, tzinfo=timezone(timedelta(hours=2))), "2026-03-31T07:30:00Z"),
+        (datetime(2026, 3, 31, 9, 30), "2026-03-31T09:30:00Z"),  # noqa: DTZ001  # as a spreadsheet gives it
+        (date(2026, 3, 31), "2026-03-31T00:00:00Z"),
+        ("yesterday", None),
+        ("31/03/2026", None),
+        ("", None),
+        (True, None),
+        (float("inf"), None),
+        (1e300, None),
+        ("0001-01-01T00:00:00+14:00", None),
+    ],
+)
+def test_a_time_is_read_or_refused(value: Any, expected: str | None) -> None:
+    assert iso_time(value) == expected
+
+
+def test_a_form_that_was_named_is_the_only_one() -> None:
+    assert iso_time("31/03/2026 9:30 PM", "%d/%m/%Y %I:%M %p") == "2026-03-31T21:30:00Z"
+    assert iso_time("03/31/2026 9:30 PM", "%d/%m/%Y %I:%M %p") is None
+    assert iso_time("2026-03-31T09:30:00Z", "%d/%m/%Y") is None
+
+
+def test_what_is_written_reads_back() -> None:
+    written = iso_time(1774949400.25)
+    assert written is not None
+    assert datetime.fromisoformat(written) == datetime(2026, 3, 31, 9, 30, 0, 250000, UTC)
+    assert iso_time(written) == written
