@@ -18,6 +18,7 @@ MAX_DEPTH = 100
 """How deep lists and objects of a row may be nested; what writes rows gives up not far above."""
 
 _LONGEST_FIRST_LINE = 2**21  # in characters; a file may be one line, which must not be held
+_BLANK = "\ufeff \t\r\n"
 _SHOWN_LISTS, _SHOWN_CHARACTERS = 5, 60
 
 
@@ -85,11 +86,12 @@ def _first_line(open_file: Opener, dialect: Dialect) -> str | None:
     """The first line of a file that has an object on each: elsewhere JSON never has a line end between } and {."""
     try:
         with text_of(open_file, dialect, newline="\n") as text:
-            lines = (line.strip("\ufeff \t\r\n") for line in lines_of(text, _LONGEST_FIRST_LINE))
-            first, second = next(filter(None, lines), ""), next(filter(None, lines), "")
+            lines = (line for line in lines_of(text, _LONGEST_FIRST_LINE) if line.strip(_BLANK))
+            first, second = next(lines, ""), next(lines, "").lstrip(_BLANK)
     except TORN:
         return None
-    return first if first[:1] == second[:1] == "{" and first[-1] == "}" else None
+    whole, bare = first.endswith("\n"), first.strip(_BLANK)
+    return bare if whole and bare.endswith("}") and bare[:1] == second[:1] == "{" else None
 
 
 def _chosen(name: str, open_file: Opener, dialect: Dialect) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from itertools import chain
@@ -44,6 +45,8 @@ def write_parts(deal: Deal, folder: Path, about: Mapping[str, Any], report: Repo
     empty = [name for name, count in zip(deal.shares, counts, strict=True) if not count]
     if empty:
         raise DataError(f"nothing fell into {empty}; give more data, or other --shares; nothing was written")
+    for left in folder.glob(".incomplete-*"):  # by a split that was killed
+        shutil.rmtree(left, ignore_errors=True)
     with whole_folder(folder) as temporary:
         paths = {name: temporary / f"{name}.jsonl" for name in deal.shares}
         _write_rows(deal, list(paths.values()), report)

@@ -36,17 +36,22 @@ def draw_sample(
     sizes = np.bincount(group_of)
     fit = sizes <= max(_LARGEST_GROUP * size, 1)
     chosen = np.zeros(len(names), np.bool_)
-    present = [(head, label) for head in range(labels.shape[1]) for label in np.unique(labels[:, head])]
+    present = [(head, label) for head, column in enumerate(labels.T) for label in _distinct(column - UNKNOWN) + UNKNOWN]
     share = size // (2 * max(len(present), 1))
     for head, label in present:
         if label != UNKNOWN:
-            having = np.unique(group_of[labels[:, head] == label])
+            having = _distinct(group_of[labels[:, head] == label])
             chosen[_fill(having[fit[having]], sizes, share)] = True
     others = np.flatnonzero(fit & ~chosen)
     chosen[_fill(others, sizes, size - int(sizes[chosen].sum()))] = True
     wanted = np.zeros(len(texts), np.bool_)
     wanted[rows[chosen[group_of]]] = True
     return wanted
+
+
+def _distinct(numbers: NDArray[np.int64]) -> NDArray[np.intp]:
+    """As `np.unique`, of small numbers from 0 on, and much faster."""
+    return np.flatnonzero(np.bincount(numbers))
 
 
 def _fill(groups: NDArray[np.intp], sizes: NDArray[np.intp], room: int) -> NDArray[np.intp]:

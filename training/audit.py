@@ -1,7 +1,7 @@
 """Suspected label errors: labels that the rest of the data contradicts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -93,16 +93,29 @@ def audit(
     Raises:
         EncoderError: the encoder cannot be loaded.
     """
-    groups = np.array([key_of(example.group) for example in examples], np.uint64)
-    texts = np.array([key_of(same_text(text)) for text in posts_of(examples)], np.uint64)
-    given = np.array([_codes(example, taxonomy) for example in examples], np.int64).reshape(len(examples), -1)
-    wanted = draw_sample(groups, texts, given, len(examples) if sample is None else sample)
-    places = np.flatnonzero(wanted)
-    embeddings = embed([examples[place] for place in places.tolist()], taxonomy, encoder, report)
-    together = _joined(groups[places], texts[places])
+    size = len(examples) if sample is None else sample
+    places = np.flatnonzero(draw_sample(*_hashes(examples), _codes(examples, taxonomy), size)).tolist()
+    chosen = [examples[place] for place in places]
+    suspects, passed_over = judge(chosen, taxonomy, embed(chosen, taxonomy, encoder, report), report)
+    named = [replace(suspect, index=places[suspect.index]) for suspect in suspects]
+    return Audit(named, passed_over, len(places), len(examples))
+
+
+def judge(
+    examples: Sequence[Example],
+    taxonomy: Taxonomy,
+    embeddings: NDArray[np.float32],
+    report: Report | None = None,
+) -> tuple[list[Suspect], dict[str, list[str]]]:
+    """`suspects` and `passed_over` of an audit of all these examples.
+
+    Args:
+        embeddings: `(n_examples, hidden_size)`, of `embed`.
+    """
+    together = _joined(*_hashes(examples))
     suspects: list[Suspect] = []
     passed_over: dict[str, list[str]] = {}
-    for head, labels in zip(taxonomy, given[places].T, strict=True):
+    for head, labels in zip(taxonomy, _codes(examples, taxonomy).T, strict=True):
         present = [label for label in np.unique(labels) if label != UNKNOWN]
         judged = [label for label in present if len(np.unique(together[labels == label])) >= _FOLDS]
         if len(judged) < len(present):
@@ -110,8 +123,8 @@ def audit(
         if len(judged) > 1:
             rows = np.flatnonzero(np.isin(labels, judged))
             probabilities = _out_of_fold(embeddings[rows], labels[rows], together[rows], f"judging {head.name}", report)
-            suspects += _suspects(head, places[rows], labels[rows], probabilities)
-    return Audit(sorted(suspects, key=lambda suspect: suspect.probability), passed_over, len(places), len(examples))
+            suspects += _suspects(head, rows, labels[rows], probabilities)
+    return sorted(suspects, key=lambda suspect: suspect.probability), passed_over
 
 
 def embed(
@@ -139,12 +152,20 @@ def embed(
     return embeddings
 
 
-def _codes(example: Example, taxonomy: Taxonomy) -> list[int]:
-    """By head the index of the label, `NO_LABEL` where none applies, `UNKNOWN` where nothing is said."""
-    codes = []
-    for head in taxonomy:
-        label = example.labels.get(head.name, "")
-        codes.append(NO_LABEL if label is None else head.labels.index(label) if label in head.labels else UNKNOWN)
+def _hashes(examples: Sequence[Example]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """`(n_examples,)` each: of the groups' names, 0 where there is none, and of the texts."""
+    groups = [key_of(example.group) for example in examples]
+    return np.array(groups, np.uint64), np.array([key_of(same_text(text)) for text in posts_of(examples)], np.uint64)
+
+
+def _codes(examples: Sequence[Example], taxonomy: Taxonomy) -> NDArray[np.int64]:
+    """`(n_examples, heads)`: index of the label, `NO_LABEL` where none applies, `UNKNOWN` where nothing is said."""
+    codes = np.full((len(examples), len(taxonomy.heads)), UNKNOWN, np.int64)
+    for column, head in enumerate(taxonomy):
+        index: dict[str | None, int] = {None: NO_LABEL, **{label: code for code, label in enumerate(head.labels)}}
+        for row, example in enumerate(examples):
+            if head.name in example.labels:
+                codes[row, column] = index[example.labels[head.name]]
     return codes
 
 
@@ -185,7 +206,7 @@ def _out_of_fold(
 
 
 def _suspects(
-    head: Head, places: NDArray[np.intp], labels: NDArray[np.int64], probabilities: NDArray[np.float64]
+    head: Head, rows: NDArray[np.intp], labels: NDArray[np.int64], probabilities: NDArray[np.float64]
 ) -> list[Suspect]:
     present, classes = np.unique(labels, return_inverse=True)
     likely = true_labels(classes, probabilities)
@@ -194,11 +215,11 @@ def _suspects(
     other = likely.argmax(axis=1)
     return [
         Suspect(
-            index=int(places[row]),
+            index=int(rows[place]),
             head=head.name,
-            given=_word(head, present[classes[row]]),
-            suggested=_word(head, present[other[row]]),
-            probability=float(right[row]),
+            given=_word(head, present[classes[place]]),
+            suggested=_word(head, present[other[place]]),
+            probability=float(right[place]),
         )
-        for row in np.flatnonzero(right < likely.max(axis=1))
+        for place in np.flatnonzero(right < likely.max(axis=1))
     ]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.checking.duplicates import BANDS, NearIndex, band_hashes, letters, shared_bands
+from data.checking.duplicates import NearIndex, letters
+from data.checking.signatures import BANDS, band_hashes, shared_bands
 from data.examples import LabelledFile
 from data.normalise import same_text
 from data.posts import Example

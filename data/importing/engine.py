@@ -10,12 +10,12 @@ from typing import Any
 
 from data.errors import DataError, Interrupted
 from data.files import whole_file, write_whole
-from data.importing.cleaning import Cleaner
+from data.importing.cleaning.cleaner import Cleaner
 from data.importing.mapping import ColumnMapping
-from data.importing.masking import DEFAULT_KINDS, DEFAULT_REGIONS, Kind, Masker
+from data.importing.masking.masker import DEFAULT_KINDS, DEFAULT_REGIONS, Kind, Masker
 from data.importing.preparing import Preparation, Prepared
 from data.importing.report import ImportReport
-from data.importing.sources import Source
+from data.importing.sources.source import Source
 from data.importing.work_file import Place, WorkFile
 from data.importing.workers import CHUNK, outcomes
 from data.tables import BadRow, Row
@@ -91,7 +91,7 @@ def import_posts(job: ImportJob, workers: int = 1, advance: Callable[[int], None
     """
     with _working(job) as work:
         _read_all(job, work, workers, advance)
-        report = ImportReport.of(work, [source.name for source in job.sources], job.mapping.labels)
+        report = ImportReport.of(work, job.mapping.labels)
         _check(job, work, report)
         with whole_file(job.target) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             file.writelines(f"{line}\n" for line in work.lines())
@@ -130,8 +130,8 @@ def _read_all(job: ImportJob, work: WorkFile, workers: int, advance: Callable[[i
         advance(done)
         watch = _Watch(source, job.mapping, preparation, work.met())
         for chunk in outcomes(watch(source.rows(done)), preparation, workers):
-            for index, (line, outcome) in enumerate(chunk):
-                work.add(Place(number * _MOST_ROWS + done + index, number, line), outcome)
+            for index, (name, line, outcome) in enumerate(chunk):
+                work.add(Place(number * _MOST_ROWS + done + index, name, line), outcome)
                 if isinstance(outcome, Prepared):
                     _note_labels(source, outcome, labels)
             done += len(chunk)

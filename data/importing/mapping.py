@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -184,10 +185,9 @@ class Lookup:
 
     def __init__(self, column: str) -> None:
         self.column = column
-        try:
+        self._expression: jmespath.parser.ParsedResult | None = None
+        with suppress(jmespath.exceptions.JMESPathError):  # `Ticket ID` is no expression; a column it can still be
             self._expression = jmespath.compile(column)
-        except jmespath.exceptions.JMESPathError:
-            self._expression = None  # `Ticket ID` is no expression; a column it can still be
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """The value, or `None` where the row has none."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from data.importing.cleaning import Cleaner, join
+from data.importing.cleaning.cleaner import Cleaner, join
 from data.importing.mapping import ColumnMapping, Lookup, plain_value
-from data.importing.masking import Masker
+from data.importing.masking.masker import Masker
 from data.importing.times import iso_time
 from data.normalise import normalise
 from data.table_writing import json_line
@@ -41,8 +41,8 @@ class Prepared:
         line: JSON.
         thread: what it is a message of, where only the first of a thread is kept.
         time: in seconds since 1970.
-        facts: what is counted of it: `labels` by head, `masked` by kind, what was `removed` (quotes, ...), and fields that
-            were `unread`, because their values could not be understood.
+        facts: what is counted of it: `labels` by head, `masked` by kind, what was `removed` (quotes, ...), and the
+            fields that were `unread`, because their values could not be understood.
     """
 
     line: str

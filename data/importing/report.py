@@ -1,7 +1,7 @@
 """What an import kept, and why it left the rest out."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -45,25 +45,19 @@ class ImportReport:
         return self.reasons.total()
 
     @classmethod
-    def of(cls, work: WorkFile, sources: Sequence[str], heads: Iterable[str]) -> "ImportReport":
-        """The report of work that is done.
-
-        Args:
-            sources: names of the sources, in their order.
-        """
+    def of(cls, work: WorkFile, heads: Iterable[str]) -> "ImportReport":
+        """The report of work that is done."""
         report = cls(reasons=work.reasons(), faults=work.faults(), labels={head: Counter() for head in heads})
         for facts, posts in work.facts():
             report._count(facts, posts)
         lines: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for left in work.dropped():
-            lines[left.reason][sources[left.source]].append(left.line)
+            lines[left.reason][left.source].append(left.line)
         report.lines = {
             reason: {source: ranges(numbers) for source, numbers in by_source.items()}
             for reason, by_source in sorted(lines.items())
         }
-        report.first = [
-            BadRow(sources[left.source], left.line, left.message) for left in islice(work.dropped(), FIRST_ROWS)
-        ]
+        report.first = [BadRow(left.source, left.line, left.message) for left in islice(work.dropped(), FIRST_ROWS)]
         return report
 
     def to_dict(self) -> dict[str, Any]:

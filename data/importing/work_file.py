@@ -16,6 +16,7 @@ _FORMAT = 1
 _TABLES = """
 CREATE TABLE plan (job TEXT NOT NULL);
 CREATE TABLE read (source INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
+CREATE TABLE name (number INTEGER PRIMARY KEY, name TEXT UNIQUE);
 CREATE TABLE post (
     position INTEGER PRIMARY KEY, source INTEGER, line INTEGER, thread TEXT UNIQUE, time REAL, facts TEXT, json TEXT
 );
@@ -31,18 +32,18 @@ class Place(NamedTuple):
 
     Attributes:
         position: among all rows of all sources, in the order in which they are read.
-        source: its number.
+        source: the file, or the member of an archive.
     """
 
     position: int
-    source: int
+    source: str
     line: int
 
 
 class Left(NamedTuple):
     """A row that was left out."""
 
-    source: int
+    source: str
     line: int
     reason: str
     message: str
@@ -60,6 +61,7 @@ class WorkFile:
         self.path = path
         plan = json.dumps({"format": _FORMAT, **job}, sort_keys=True, default=str)
         self._database = _opened(path, plan)
+        self._names: dict[str, int] = {}
 
     def rows_read(self, source: int) -> int:
         """How many rows of a source are done."""
@@ -73,7 +75,8 @@ class WorkFile:
             return
         if outcome.thread is not None:
             known = self._database.execute(
-                "SELECT position, source, line, time FROM post WHERE thread = ?", (outcome.thread,)
+                "SELECT position, name, line, time FROM post JOIN name ON source = number WHERE thread = ?",
+                (outcome.thread,),
             ).fetchone()
             if known:
                 if not _is_earlier(outcome.time, known[3]):
@@ -82,7 +85,7 @@ class WorkFile:
                 self._database.execute("DELETE FROM post WHERE position = ?", (known[0],))
                 self._drop(Place(*known[:3]), Dropped(LATER_MESSAGE, LATER_MESSAGE))
         facts = json.dumps(outcome.facts, sort_keys=True, ensure_ascii=True)
-        row = (*place, outcome.thread, outcome.time, facts, outcome.line)
+        row = (*self._numbered(place), outcome.thread, outcome.time, facts, outcome.line)
         self._database.execute("INSERT INTO post VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def commit(self, source: int, rows: int, met: set[str]) -> None:
@@ -106,7 +109,9 @@ class WorkFile:
 
     def dropped(self) -> Iterator[Left]:
         """Rows that were left out, in order."""
-        found = self._database.execute("SELECT source, line, reason, message FROM dropped ORDER BY position")
+        found = self._database.execute(
+            "SELECT name, line, reason, message FROM dropped JOIN name ON source = number ORDER BY position"
+        )
         yield from (Left(*row) for row in found)
 
     def reasons(self) -> Counter[str]:
@@ -131,8 +136,16 @@ class WorkFile:
         for path in _files(self.path):
             path.unlink(missing_ok=True)
 
+    def _numbered(self, place: Place) -> tuple[int, int, int]:
+        """The place with a number for its source, whose name stands in every row otherwise."""
+        if place.source not in self._names:
+            self._database.execute("INSERT OR IGNORE INTO name (name) VALUES (?)", (place.source,))
+            found = self._database.execute("SELECT number FROM name WHERE name = ?", (place.source,)).fetchone()
+            self._names[place.source] = found[0]
+        return place.position, self._names[place.source], place.line
+
     def _drop(self, place: Place, dropped: Dropped) -> None:
-        row = (*place, dropped.reason, dropped.message, dropped.fault)
+        row = (*self._numbered(place), dropped.reason, dropped.message, dropped.fault)
         self._database.execute("INSERT INTO dropped VALUES (?, ?, ?, ?, ?, ?)", row)
 
 

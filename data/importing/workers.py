@@ -14,8 +14,8 @@ from data.tables import BadRow, Row
 
 CHUNK = 1_000
 
-Outcome = tuple[int, Prepared | Dropped]
-"""A row's line, and what became of it."""
+Outcome = tuple[str, int, Prepared | Dropped]
+"""Where a row stands, its source and line, and what became of it."""
 
 Chunk = list[Row | BadRow]
 
@@ -61,7 +61,7 @@ def _chunks(rows: Iterator[Row | BadRow]) -> Iterator[Chunk]:
 
 
 def _prepared(chunk: Chunk, preparation: Preparation) -> list[Outcome]:
-    return [(row.line, preparation(row)) for row in chunk]
+    return [(row.source, row.line, preparation(row)) for row in chunk]
 
 
 def _begin(preparation: Preparation) -> None:

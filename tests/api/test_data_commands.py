@@ -195,9 +195,7 @@ def test_a_split_tells_what_it_did_and_gives_the_same_bytes_again(tmp_path: Path
     assert sum(part["posts"] for part in manifest["parts"].values()) == 41
     assert "1 of 41 posts name no author" in done.stderr
     assert "has no post with intent w" in done.stderr
-    checked = here(
-        "check", *(f"one/{name}" for name in sorted(one) if name.endswith("l")), "--no-audit", folder=tmp_path
-    )
+    checked = here("check", *(f"one/{name}" for name in sorted(one) if name.endswith("l")), "--no-audit")
     assert "leak" not in checked.stdout
 
 

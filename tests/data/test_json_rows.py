@@ -95,6 +95,12 @@ def test_an_object_a_line_is_read_as_jsonl_with_its_lines(write: Write) -> None:
     assert str(bad).startswith(f"{path}:3: not JSON: ")
 
 
+def test_one_long_line_is_json_wherever_its_brackets_stand(write: Write) -> None:
+    rows = [{"text": "}{" * 2**20}, {"text": "} {" * 2**20}]
+    path = write("rows.json", json.dumps({"a": rows}))
+    assert values(path, Dialect()) == [{"part": "a", **row} for row in rows]
+
+
 def test_numbers_are_plain(write: Write) -> None:
     path = write("rows.json", '[{"a": 1, "b": -2.50, "c": 1e3, "d": 123456789012345678901234567890, "e": [0.5]}]')
     [row] = values(path, Dialect())

@@ -87,6 +87,7 @@ def test_a_new_split_leaves_no_part_of_an_earlier_one_and_other_files_alone(tmp_
     file, folder = source(tmp_path), tmp_path / "parts"
     write_parts(deal({"a": file}, HEADS, "group", SHARES, 1), folder, {})
     (folder / "notes.txt").write_text("mine")
+    (folder / ".incomplete-killed").mkdir()
     two = {"train": 0.5, "test": 0.5}
     write_parts(deal({"a": file}, HEADS, "group", two, 1), folder, {})
     assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", MANIFEST, "test.jsonl", "train.jsonl"]

@@ -47,11 +47,11 @@ def correct(
 def _tell(corrected: Corrected, reviewed: Review, output: Path) -> None:
     if corrected.in_test:
         note(
-            f"{corrected.in_test} corrections are of posts in the test part, and were left alone there: a test whose "
+            f"corrections of posts in the test part: {corrected.in_test}; left alone there, because a test whose "
             "labels were changed where a model had a suspicion flatters that model"
         )
     if corrected.unmatched:
-        note(f"{len(corrected.unmatched)} corrections match no post (its text, head and given label):")
+        note(f"corrections that match no post (its text, head and given label): {len(corrected.unmatched)}")
         for where in corrected.unmatched[:_SHOWN]:
             note(f"  {where}")
         if len(corrected.unmatched) > _SHOWN:

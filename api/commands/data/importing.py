@@ -13,12 +13,12 @@ from data.errors import ConfigurationError
 from data.examples import MAX_BAD_SHARE, describe_bad_rows
 
 if TYPE_CHECKING:
-    from data.importing.cleaning import Cleaner
+    from data.importing.cleaning.cleaner import Cleaner
     from data.importing.engine import ImportJob
     from data.importing.mapping import ColumnMapping
-    from data.importing.masking import Kind
+    from data.importing.masking.masker import Kind
     from data.importing.report import ImportReport
-    from data.importing.sources import Source
+    from data.importing.sources.source import Source
 
 _SHOWN_LABELS = 50
 _SMALL = 20_000
@@ -92,7 +92,7 @@ def import_(  # its parameters are its flags
     """
     with extra("import"):
         from data.importing.engine import ImportJob, import_posts
-        from data.importing.masking import DEFAULT_REGIONS
+        from data.importing.masking.masker import DEFAULT_REGIONS
         from data.importing.workers import available_workers
     fields = dict(_pairs(field or [], "--field", "FIELD=COLUMN"))
     fields |= {name: column for name, column in (("id", id_), ("time", time), ("group", group)) if column is not None}
@@ -147,20 +147,20 @@ def _mapping(name: str | None) -> "ColumnMapping":
 
 def _sources(files: list[str], columns: "ColumnMapping", query: str | None, sheet: str | None) -> "tuple[Source, ...]":
     from data.dialects import Dialect
-    from data.importing.sources import Source
+    from data.importing.sources.source import Source
 
     dialect = Dialect(columns.encoding, columns.delimiter, columns.rows)
     return tuple(Source(file, query=query, sheet=sheet, dialect=dialect) for file in files)
 
 
 def _cleaner(clean: bool) -> "Cleaner":
-    from data.importing.cleaning import Cleaner
+    from data.importing.cleaning.cleaner import Cleaner
 
     return Cleaner(html=clean, quotes=clean, signatures=clean)
 
 
 def _kinds(mask: str | None) -> "frozenset[Kind]":
-    from data.importing.masking import DEFAULT_KINDS, Kind
+    from data.importing.masking.masker import DEFAULT_KINDS, Kind
 
     if mask is None:
         return DEFAULT_KINDS

@@ -3,20 +3,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from datasketch import MinHash, MinHashLSH
 
-from data.checking.duplicates import (
-    BANDS,
-    JUDGED_WORDS,
-    MAX_COPIES,
-    NEAR,
-    NearIndex,
-    band_hashes,
-    exact_duplicates,
-    letters,
-    near_duplicates,
-    shared_bands,
-)
+from data.checking.duplicates import JUDGED_WORDS, MAX_COPIES, NearIndex, exact_duplicates, near_duplicates
+from data.checking.signatures import BANDS
 from data.examples import posts_of
 from data.starter_corpus import read_starter
 
@@ -81,36 +70,6 @@ def test_many_near_copies_of_one_post_are_each_paired_with_some_of_the_first() -
     assert len(pairs) < 200 * (MAX_COPIES + 1)
 
 
-def test_bands_are_those_of_the_library_that_the_signatures_come_from() -> None:
-    texts = [text for text in posts_of(read_starter())[:300] if letters(text.lower())]
-    texts += [f"{text} {text} ünï 𝓪𝓫𝓬" for text in texts[:20]]
-    lines = [letters(text.lower()) for text in texts]
-    index = MinHashLSH(threshold=NEAR, num_perm=128)
-    ours = band_hashes(lines)
-    assert ours.shape == (len(lines), BANDS) == (len(lines), index.b)
-    bands: dict[tuple[int, bytes], int] = {}
-    for line, hashes in zip(lines, ours.tolist(), strict=True):
-        minhash = MinHash(num_perm=128, seed=13)
-        minhash.update_batch([line[at : at + 4].encode() for at in range(len(line) - 3)])
-        for band, (start, end) in enumerate(index.hashranges):
-            assert bands.setdefault((band, minhash.hashvalues[start:end].tobytes()), hashes[band]) == hashes[band]
-    assert len(set(bands.values())) == len(bands) > len(lines)
-
-
-def test_the_bands_of_a_line_depend_on_it_alone() -> None:
-    lines = [letters(text) for text in (POST, f"{POST} again", POST[:-10])]
-    together = band_hashes([lines[0], "", *lines[1:]])
-    alone = np.concatenate([band_hashes([line]) for line in lines])
-    assert (together[[0, 2, 3]] == alone).all()
-    assert not together[1].any()
-    assert band_hashes([]).shape == (0, BANDS)
-
-
-def test_only_bands_that_two_posts_share_are_kept() -> None:
-    bands = np.array([[1, 5], [2, 5], [1, 6], [0, 7], [0, 0]], np.uint32)
-    assert shared_bands(bands).tolist() == [[1, 5], [0, 5], [1, 0], [0, 0], [0, 0]]
-
-
 def test_posts_with_one_frame_and_other_words_do_not_make_an_index_slow() -> None:
     """Each is a candidate of all others and a copy of none: what is compared stays bounded."""
     index, bands = NearIndex(), np.ones(BANDS, np.uint32)
@@ -125,4 +84,4 @@ def test_posts_with_one_frame_and_other_words_do_not_make_an_index_slow() -> Non
     for number in range(1500):
         line = f"line {number:05d} {'xyz'[number % 3] * 9} {number * 7919:09d} with some words more"
         index.add(number, line, bands)
-    assert 0 < compared.total() <= 100 * 1500
+    assert 0 < compared.total() <= 50 * 1500

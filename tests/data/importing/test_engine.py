@@ -15,7 +15,7 @@ from data.examples import read_examples
 from data.importing.engine import ImportJob, import_posts
 from data.importing.mapping import ColumnMapping
 from data.importing.report import ImportReport
-from data.importing.sources import Source
+from data.importing.sources.source import Source
 from data.importing.workers import CHUNK
 from data.taxonomy import Taxonomy
 
@@ -62,8 +62,14 @@ def test_labels_are_renamed_made_none_and_made_unknown(tmp_path: Path) -> None:
 
 
 def test_an_empty_cell_is_an_unknown_label_whatever_the_format_calls_it(tmp_path: Path) -> None:
-    lines = [{"text": "a", "kind": None, "other": "y"}, {"text": "b", "kind": float("nan"), "other": "y"}, {"text": "c", "other": "y"}]
-    source = written(tmp_path, "a.jsonl", "".join(json.dumps(line) + "\n" for line in [*lines, {"text": "d", "kind": "k"}]))
+    lines = [
+        {"text": "a", "kind": None, "other": "y"},
+        {"text": "b", "kind": float("nan"), "other": "y"},
+        {"text": "c", "other": "y"},
+    ]
+    source = written(
+        tmp_path, "a.jsonl", "".join(json.dumps(line) + "\n" for line in [*lines, {"text": "d", "kind": "k"}])
+    )
     heads = {"intent": "kind", "owner": "other"}
     _, rows = imported(source, "text", heads)
     assert rows == [*({"text": text, "owner": "y"} for text in "abc"), {"text": "d", "intent": "k"}]
@@ -160,7 +166,9 @@ def test_subject_and_body_are_cleaned_joined_and_masked(tmp_path: Path) -> None:
         "note": {"seen by": ["kim@example.com", 3]},
         "when": "2026-01-02 10:00",
     }
-    source = written(tmp_path, "a.jsonl", json.dumps(row) + "\n" + json.dumps({**row, "when": "soon", "from": "jo@example.com"}))
+    source = written(
+        tmp_path, "a.jsonl", json.dumps(row) + "\n" + json.dumps({**row, "when": "soon", "from": "jo@example.com"})
+    )
     settings = {"fields": {"author": "from", "time": "when"}, "text": ["subject", "body"]}
     mapping = ColumnMapping().updated(labels={"intent": "kind"}, **settings)
     report = import_posts(ImportJob((Source(str(source)),), mapping, tmp_path / "out.jsonl"))
@@ -200,7 +208,11 @@ def test_nothing_is_written_where_no_row_can_be_used(tmp_path: Path) -> None:
     ("text", "labels", "said"),
     [
         ("body", {"intent": "kind"}, "no row has 'body'; its columns: text, kind. Name another: --text COLUMN"),
-        ("text", {"intent": "topic"}, "no row has 'topic'; its columns: text, kind. Name another: --label intent=COLUMN"),
+        (
+            "text",
+            {"intent": "topic"},
+            "no row has 'topic'; its columns: text, kind. Name another: --label intent=COLUMN",
+        ),
     ],
 )
 def test_a_column_that_is_not_there_is_told_with_those_that_are(
@@ -219,7 +231,9 @@ def test_a_column_that_is_not_there_is_told_with_those_that_are(
 
 
 def test_a_head_that_only_late_rows_have_is_found_in_json(tmp_path: Path) -> None:
-    lines = [{"text": f"post {index}", "kind": "x"} for index in range(CHUNK + 5)] + [{"text": "z", "kind": "x", "team": "t"}]
+    lines = [{"text": f"post {index}", "kind": "x"} for index in range(CHUNK + 5)] + [
+        {"text": "z", "kind": "x", "team": "t"}
+    ]
     source = written(tmp_path, "a.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     assert imported(source, "text", {"intent": "kind", "owner": "team"})[0].labels["owner"] == {"t": 1}
 
@@ -254,10 +268,15 @@ def test_a_column_of_texts_is_not_taken_for_labels(tmp_path: Path) -> None:
 
 def many_rows(folder: Path, rows: int = 7 * CHUNK + 123) -> tuple[Path, Path]:
     """Two files of messages in threads, every ninth bad."""
-    dealer = random.Random(5)
+    dealer = random.Random(5)  # noqa: S311  # made-up rows, no secret
     paths = (folder / "one.csv", folder / "two.jsonl")
     lines = [
-        (f"post {index} call 020 7946 0{index % 1000:03d}", dealer.choice("abc"), dealer.randrange(rows // 2), dealer.random())
+        (
+            f"post {index} call 020 7946 0{index % 1000:03d}",
+            dealer.choice("abc"),
+            dealer.randrange(rows // 2),
+            dealer.random(),
+        )
         for index in range(rows)
     ]
     with paths[0].open("w") as file:

@@ -12,7 +12,7 @@ from data.importing.engine import ImportJob, import_posts
 from data.importing.mapping import ColumnMapping, ready_mapping, ready_mappings
 from data.importing.preparing import pseudonym
 from data.importing.report import ImportReport
-from data.importing.sources import Source
+from data.importing.sources.source import Source
 
 EXPORTS = Path(__file__).parent / "exports"
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from data.importing.mail_words import Pattern, either, pattern, words_of
+from data.importing.cleaning.mail_words import Pattern, either, pattern, words_of
 
 _LONGEST = 120
 """Characters of a line beyond which it belongs to no signature."""

@@ -16,7 +16,7 @@ import pytest
 
 from data.dialects import Dialect
 from data.errors import DataError
-from data.importing.sources import Source
+from data.importing.sources.source import Source
 from data.tables import Row
 
 Write = Callable[[str, bytes | str], Path]

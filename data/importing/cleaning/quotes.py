@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from data.importing.mail_words import Pattern, either, pattern, words_of
+from data.importing.cleaning.mail_words import Pattern, either, pattern, words_of
 
 _LONGEST = 400
 """Characters of a line beyond which it is no header of a quote."""
@@ -139,17 +139,17 @@ def _author_lines(lines: list[str], index: int, marks: _Marks) -> int:
     first = lines[index].strip()
     if not first or len(first) > _LONGEST:
         return 0
-    if first[-1] in ":：" and (_NO_VERB.match(first) or (_FULL_ADDRESS.search(first) and marks.wrote.search(first))):
+    named = first[-1] in ":：" and _FULL_ADDRESS.search(first) and marks.wrote.search(first)
+    if named or (first[-1] in ":：" and _NO_VERB.match(first)):
         return 1
     if not marks.opening.match(first):
         return 0
     joined = ""
     for height in range(1, 4):
-        if index + height > len(lines) or len(joined) + len(lines[index + height - 1]) > _LONGEST:
+        further = lines[index + height - 1].strip() if index + height <= len(lines) else ""
+        # Where a blank line follows, or one that opens by itself, what stands here is the writer's own.
+        if not further or len(joined) + len(further) > _LONGEST or (height > 1 and _opens_by_itself(further, marks)):
             return 0
-        further = lines[index + height - 1].strip()
-        if height > 1 and (not further or _opens_by_itself(further, marks)):
-            return 0  # what stands here is the writer's, and begins as such a line does
         joined = f"{joined} {further}".strip()
         if joined.endswith((":", "：")):
             return height if marks.wrote.search(joined) and _convincing(lines, index + height, joined) else 0

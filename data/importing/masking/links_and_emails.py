@@ -59,7 +59,7 @@ _MISTYPED = re.compile(
     re.IGNORECASE,
 )
 
-_HANDLE = re.compile(r"(?<![\w@/.+-])(?:@\w{1,50}(?![\w@]|\.\w)|/?u/[\w-]{2,30}(?![\w/-]))")
+_HANDLE = re.compile(r"(?<![\w@/.+-])(?:@\w{1,50}(?:\.[a-z\d_]{1,30})*(?![\w@/]|\.\w)|/?u/[\w-]{2,30}(?![\w/-]))")
 
 
 def links(text: str) -> Iterator[Place]:

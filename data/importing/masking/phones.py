@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberType
 
-from data.importing.cues import Cue, cue_before
-from data.importing.links_and_emails import Place
+from data.importing.masking.cues import Cue, cue_before
+from data.importing.masking.links_and_emails import Place
 
 _BETWEEN = r"(?:[^\S\n]|[().\-‐‑–/·])"
 _CANDIDATE = re.compile(rf"(?:\+[^\S\n]?)?[(]?\+?\d(?:{_BETWEEN}{{0,3}}+\d){{6,}}")

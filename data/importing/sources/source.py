@@ -10,9 +10,9 @@ from typing import Any, BinaryIO, cast
 
 from data.dialects import PLAIN, TORN, Dialect
 from data.errors import DataError
-from data.importing.archives import gzip_rows, members, opened_member, packed_format, zip_rows
-from data.importing.databases import query_rows, shown
-from data.importing.spreadsheets import sheet_rows
+from data.importing.sources.archives import gzip_rows, members, opened_member, packed_format, zip_rows
+from data.importing.sources.databases import query_rows, shown
+from data.importing.sources.spreadsheets import sheet_rows
 from data.rows import BadRow, Row
 from data.tables import FORMATS, STDIN, count_rows, read_rows, stream_rows, table_format
 

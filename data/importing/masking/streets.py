@@ -7,7 +7,7 @@ Finders as in links_and_emails.py.
 import re
 from collections.abc import Iterator
 
-from data.importing.links_and_emails import Place, apart
+from data.importing.masking.links_and_emails import Place, apart
 
 _HOUSE_START = re.compile(r"(?<![\w.,$€£/#-])(?<!\d\s)\d(?=[\w,/–-]{0,12}\s)")
 _UPPER = "A-ZÀ-ÖØ-Þ"
@@ -26,7 +26,7 @@ _SURE_STREET = "Street|Road|Avenue|Boulevard|Lane|Crescent|Terrace|Highway|Parkw
 _SHORT_STREET = "St|Rd|Ave|Av|Blvd|Ln|Cres|Hwy|Pkwy|Ct|Dr|Pl|Sq|Ter|Cir"
 _MAYBE_STREET = (
     "Drive|Court|Close|Place|Square|Way|Gardens|Grove|Row|Circle|Walk|Parade|Broadway|Trail|Loop|Quay|Wharf|Green|Rise|"
-    "Hill"
+    "Hill|Yard|Cottages|Villas|Vale|View"
 )
 _UNIT = r"(?:,?\s{1,2}(?:apt|apartment|unit|suite|ste|flat|floor|fl|room|rm|#)\.?\s?#?\w{1,5}(?!\w))?"
 _SIDE = r"(?:[NSEW]{1,2}\.?|North|South|East|West)"

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.importing.mail_words import LANGUAGES, words_of
-from data.importing.markup import is_html, to_text, unescaped
-from data.importing.quotes import forwarded, without_quotes
-from data.importing.signatures import without_signature
+from data.importing.cleaning.mail_words import LANGUAGES, words_of
+from data.importing.cleaning.markup import is_html, to_text, unescaped
+from data.importing.cleaning.quotes import forwarded, without_quotes
+from data.importing.cleaning.signatures import without_signature
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 _PREFIX = re.compile(
@@ -35,7 +35,7 @@ class Cleaner:
     """Which parts are taken out, and whose words for them are known.
 
     Attributes:
-        languages: of the words around quotes and signatures (`data.importing.mail_words.LANGUAGES`).
+        languages: of the words around quotes and signatures (`data.importing.cleaning.mail_words.LANGUAGES`).
 
     Raises:
         ConfigurationError: an unknown language, or none.

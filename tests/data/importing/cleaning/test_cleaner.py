@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import ConfigurationError
-from data.importing.cleaning import Cleaned, Cleaner, join
+from data.importing.cleaning.cleaner import Cleaned, Cleaner, join
 from data.starter_corpus import read_starter
 
 HERE = Path(__file__).parent

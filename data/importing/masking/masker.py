@@ -14,11 +14,11 @@ from functools import partial
 from phonenumbers import SUPPORTED_REGIONS
 
 from data.errors import ConfigurationError
-from data.importing.bank_numbers import accounts, cards, ibans
-from data.importing.links_and_emails import Place, domains, emails, handles, hidden_emails, links
-from data.importing.phones import phones
-from data.importing.plain_view import plain_view
-from data.importing.streets import streets
+from data.importing.masking.bank_numbers import accounts, cards, ibans
+from data.importing.masking.links_and_emails import Place, domains, emails, handles, hidden_emails, links
+from data.importing.masking.phones import phones
+from data.importing.masking.plain_view import plain_view
+from data.importing.masking.streets import streets
 from data.normalise import EMAIL, LINK, NUMBER
 
 STREET, HANDLE = "[address]", "[handle]"

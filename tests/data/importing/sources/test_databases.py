@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from data.errors import DataError
-from data.importing.databases import shown
-from data.importing.sources import Source
+from data.importing.sources.databases import shown
+from data.importing.sources.source import Source
 from data.tables import BadRow, Row
 
 Database = Callable[..., str]

@@ -12,7 +12,7 @@ from inscriptis.model.html_element import HtmlElement
 from inscriptis.model.tag import CustomHtmlTagHandlerMapping
 from lxml import etree
 
-from data.importing.mail_nodes import drop, drop_all_from, part_of_mail
+from data.importing.cleaning.mail_nodes import drop, drop_all_from, part_of_mail
 
 _BLOCKS = "p div table tr td th tbody ul ol li blockquote h1 h2 h3 h4 h5 h6 pre body html section article center"
 _INLINE = "a b i u s em strong span font small big sub sup code img br hr del ins abbr cite q mark tt kbd"

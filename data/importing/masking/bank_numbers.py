@@ -9,8 +9,8 @@ from functools import cache
 
 from stdnum import iban, luhn, numdb
 
-from data.importing.cues import cue_before
-from data.importing.links_and_emails import Place, apart
+from data.importing.masking.cues import cue_before
+from data.importing.masking.links_and_emails import Place, apart
 
 _IBAN_START = re.compile(r"(?<![^\W_])[A-Z]{2}[\s.-]?\d\s?\d(?=[\s.-]{0,2}[A-Z\d])", re.IGNORECASE)
 # White space, full stops and dashes between the groups, as people copy and type them.
@@ -40,7 +40,7 @@ _UNITS = (
 _ACCOUNTS = r"accounts?|accts?|a/c|acc|bank\s?account|checking|savings|konto|girokonto|compte|cuenta|conto|conta|c/c"
 # These only with a word or a sign for "number", or before a number with letters in it.
 _HOLDERS = (
-    r"customer|cust|client|member|membership|subscriber|policy|loan|mortgage|passport|insurance|licen[cs]e|"
+    r"customer|cust|client|contract|member|membership|subscriber|policy|loan|mortgage|passport|insurance|licen[cs]e|"
     r"driver'?s\slicen[cs]e|driving\slicen[cs]e|patient|taxpayer|tax\s(?:id|identification|payer|reference|file)|user|loyalty|frequent\sflyer|kunden?|mitglieds?|"
     r"versicherungs?|vertrags?|policen?|steuer|ausweis|reisepass|contrat|adh[ée]rent|police|soci[oa]|p[óo]liza|"
     r"polizza|contratto|contrato|ap[óo]lice|cliente|tessera|passeport|pasaporte|passaporto"
@@ -56,7 +56,7 @@ _NUMBERS = (
 _NUMBER_WORDS = r"numbers?|no|num|nbr|nr|n|nummer|id|ids|code|n[úu]mero|num[ée]ro|nro|codice|c[óo]digo|n[°ºo]|№|#|:|="
 _LINKING_WORDS = (
     r"is|was|ist|war|lautet|est|es|[eè]|é|the|my|our|your|of|de|du|del|di|do|da|le|la|el|il|o|and|und|et|y|which|"
-    r"corrente|corriente|courant|bancaire|bancari[ao]"
+    r"corrente|corriente|courant|bancaire|bancari[ao]|with|you|us|bei|ihnen|euch|chez|vous|con|con\svoi|ustedes"
 )
 _FILL = rf"(?:\s{{1,3}}+|[.\-–('’/]|(?:{_LINKING_WORDS})(?!\w)|(?P<number>(?:{_NUMBER_WORDS})(?!\w)|[#:=№])){{0,10}}"
 _VALUE = (
@@ -74,10 +74,12 @@ _ACCOUNT = re.compile(_BEFORE + _WORD + rf"(?:\s(?:{_ACCOUNTS}|{_HOLDERS})(?!\w)
 # The value of an account has four digits near each other; its word stands not far before it.
 _FOUR_DIGITS = re.compile(r"\d(?:\W?[A-Za-z]?\d){3}")
 _REACH = 80
-# What the form alone tells: sort code and account, US social security, CPF, UK national insurance, codice fiscale.
+# What the form alone tells: sort code and account, US social security, CPF, UK national insurance, codice fiscale, the
+# Indian PAN; the last two with a word before.
 _SHAPES = re.compile(
     r"(?<![\w.-])(?:\d\d-\d\d-\d\d[\s,/)]{1,3}\d{8}|\d{3}-\d\d-\d{4}|\d{3}\.\d{3}\.\d{3}-\d\d"
-    r"|[A-Z]{2} \d\d \d\d \d\d [A-D]|[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z])(?![\w-]|\.\d)"
+    r"|[A-Z]{2} \d\d \d\d \d\d [A-D]|[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]"
+    r"|[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]|(?<=PAN )[A-Z]{5}\d{4}[A-Z]|(?<=[Ss]ort )\d\d-\d\d-\d\d)(?![\w-]|\.\d)"
 )
 _AFTER = re.compile(
     r"(?<![\w.,-])\d[\d-]{3,20}\d\s{1,2}(?=(?:is|as)\s(?:my|our|the)\s"

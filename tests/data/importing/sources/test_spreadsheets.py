@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from data.errors import DataError
-from data.importing.sources import Source
+from data.importing.sources.source import Source
 from data.tables import BadRow, Row
 
 SECRET = "my card was stolen"

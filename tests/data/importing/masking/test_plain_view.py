@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.importing.plain_view import plain_view
+from data.importing.masking.plain_view import plain_view
 
 PIECES = st.sampled_from(
     ["&amp;", "&#49;", "&ampx", "&nbsp;", "&#x", "\u200b", "\n", "e\u0301", "\u1100\u1161", "\ud83d"]
