@@ -1,5 +1,6 @@
 """What `python -m tests.benchmark` makes of a benchmark; the figures themselves are the training's."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from data.posts import Example, Post
 from evaluation.scored import ScoredPosts
 from model.policy import HeadPolicy, Policy
 from model.scores import Scores
-from tests.benchmark import clinc150
+from tests.benchmark import clinc150, label_errors
 from tests.benchmark.__main__ import DATA, main, over_seeds, table
 from training.recipe import Recipe
 
@@ -129,3 +130,46 @@ def test_the_published_file_has_the_published_parts() -> None:
     data = clinc150.read(DATA / clinc150.FILE)
     assert [len(data.train), len(data.validation), len(data.test), len(data.strange)] == [15_000, 3_000, 4_500, 1_000]
     assert [len(head.labels) for head in data.taxonomy] == [150]
+
+
+@pytest.fixture
+def flipping(examples: list[Example], tmp_path: Path) -> Path:
+    """A folder with a file of BANKING77's form."""
+    path = tmp_path / label_errors.FILE
+    path.parent.mkdir()
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "category"])
+        writer.writerows([example.post.text, example.labels["intent"]] for example in examples)
+    return tmp_path
+
+
+def test_a_share_of_the_labels_is_flipped_to_others(examples: list[Example]) -> None:
+    labels = ["outage", "refund", "spam"]
+    given = [Example(example.post, {"category": example.labels["intent"]}) for example in examples]
+    altered, rows = label_errors.flipped(given, labels, 0.2, seed=1)
+    changed = {row for row, (old, new) in enumerate(zip(given, altered, strict=True)) if old.labels != new.labels}
+    assert changed == rows
+    assert len(rows) == 12
+    assert {example.labels["category"] for example in altered} == set(labels)
+    assert label_errors.flipped(given, labels, 0.2, seed=1)[1] == rows != label_errors.flipped(given, labels, 0.2, 2)[1]
+
+
+def test_flips_are_looked_for_and_counted(
+    flipping: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["label_errors", "--data", str(flipping), "--encoder", str(tiny_encoder), "--seeds", "1", "2", "--json"]
+    assert main(arguments) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["figures"]) == set(label_errors.FIGURES) >= set(label_errors.AIMS)
+    assert [run["seed"] for run in result["runs"]] == [1, 2]
+    assert all(0 <= result["figures"][name]["mean"] <= 1 for name in label_errors.FIGURES)
+    (flipping / label_errors.FILE).write_text("text,label\nprivate,x\n")
+    assert main(arguments) == 2
+    assert "private" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not (DATA / label_errors.FILE).is_file(), reason="the benchmarks are not on this machine")
+def test_banking77_is_read_as_it_is_published() -> None:
+    examples = label_errors.read(DATA / label_errors.FILE)
+    assert (len(examples), len({example.labels["category"] for example in examples})) == (10_003, 77)

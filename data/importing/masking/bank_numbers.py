@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from stdnum import iban, luhn, numdb
+from stdnum.es import dni, nie
 
 from data.importing.masking.cues import cue_before
 from data.importing.masking.links_and_emails import Place, apart
@@ -37,13 +38,17 @@ _UNITS = (
     r"weeks?|months?|years?|people|users?|followers|am|pm"
 )
 # These words name an account by themselves.
-_ACCOUNTS = r"accounts?|accts?|a/c|acc|bank\s?account|checking|savings|konto|girokonto|compte|cuenta|conto|conta|c/c"
+_ACCOUNTS = (
+    r"accounts?|accts?|a/c|acc|bank\s?account|checking|savings|konto|girokonto|vertragskonto|kundenkonto|compte|cuenta|conto|"
+    r"conta|c/c|rekening"
+)
 # These only with a word or a sign for "number", or before a number with letters in it.
 _HOLDERS = (
     r"customer|cust|client|contract|member|membership|subscriber|policy|loan|mortgage|passport|insurance|licen[cs]e|"
     r"driver'?s\slicen[cs]e|driving\slicen[cs]e|patient|taxpayer|tax\s(?:id|identification|payer|reference|file)|user|loyalty|frequent\sflyer|kunden?|mitglieds?|"
     r"versicherungs?|vertrags?|policen?|steuer|ausweis|reisepass|contrat|adh[ée]rent|police|soci[oa]|p[óo]liza|"
-    r"polizza|contratto|contrato|ap[óo]lice|cliente|tessera|passeport|pasaporte|passaporto"
+    r"polizza|contratto|contrato|ap[óo]lice|cliente|tessera|passeport|pasaporte|passaporto|klant|klanten|\w{0,12}polis|lid|"
+    r"group|plan|scheme|pension|beneficiary|payee|payroll|enrol?lment|vat|tva|btw|mwst|ust|gst|iva|assurance|seguro|rsu"
 )
 # And these cannot name anything else.
 _NUMBERS = (
@@ -51,14 +56,20 @@ _NUMBERS = (
     r"nhs|tfn|aadhaar|aadhar|cpf|cnpj|dni|nie|nif|codice\sfiscale|partita\siva|p\.?\siva|s[ée]curit[ée]\ssociale|"
     r"seguridad\ssocial|siret|siren|rib|blz|bankleitzahl|kto\.?|(?:konto|kunden|mitglieds|versicherungs|vertrags|"
     r"versicherten|policen|versicherungsschein|steuer|sozialversicherungs|ausweis|depot|kredit|darlehens|"
-    r"kundenkonto|reisepass|rentenversicherungs)(?:nummer|nr|id|-nr|-nummer|-id)|steueridentifikationsnummer|kdnr|kd\.?-?\s?nr"
+    r"kundenkonto|reisepass|rentenversicherungs)(?:nummer|nr|id|-nr|-nummer|-id)|steueridentifikationsnummer|kdnr|kd\.?-?\s?nr|"
+    r"(?:klant|polis|contract|rekening|lid|relatie|verzekerings|burgerservice)(?:nummer|nr)|"
+    r"(?:national\s|identity\s|citizen\s|voter\s)?id(?:entity|entification)?\snumber|national\sid|"
+    r"ust-?\s?id(?:-?\s?(?:nr|nummer))?\.?|umsatzsteuer-?id\w{0,8}|ahv|avs|bsn|ppsn?|gstin|abn|acn|bvn|nuban|kra\spin|cuit|cuil|"
+    r"pesel|regon|eori|curp|rfc|clabe|cbu|personnummer|cpr|svnr|niss|emso|oib|uan|duns|swift|micr|ag[êe]ncia|"
+    r"(?-i:SIN|TIN|NIN|CIF|NIT|RUC|RUT|NIP|EPF|PPS|LEI|UTR|CRN|MRN)"
 )
-_NUMBER_WORDS = r"numbers?|no|num|nbr|nr|n|nummer|id|ids|code|n[úu]mero|num[ée]ro|nro|codice|c[óo]digo|n[°ºo]|№|#|:|="
+_NUMBER_WORDS = r"numbers?|no|num|nbr|nr|n|nummer|id|ids|code|ref|reference|r[ée]f[ée]rence|referenz|referentie|referencia|n[úu]mero|num[ée]ro|nro|codice|c[óo]digo|n[°ºo]|№|#|:|="
 _LINKING_WORDS = (
     r"is|was|ist|war|lautet|est|es|[eè]|é|the|my|our|your|of|de|du|del|di|do|da|le|la|el|il|o|and|und|et|y|which|"
-    r"corrente|corriente|courant|bancaire|bancari[ao]|with|you|us|bei|ihnen|euch|chez|vous|con|con\svoi|ustedes"
+    r"corrente|corriente|courant|bancaire|bancari[ao]|with|you|us|bei|ihnen|euch|chez|vous|con|voi|ustedes|me|d|"
+    r"assurance|assicurazione|seguro"
 )
-_FILL = rf"(?:\s{{1,3}}+|[.\-–('’/]|(?:{_LINKING_WORDS})(?!\w)|(?P<number>(?:{_NUMBER_WORDS})(?!\w)|[#:=№])){{0,10}}"
+_FILL = rf"(?:\s{{1,3}}+|[.\-–('’/?]|(?:{_LINKING_WORDS})(?!\w)|(?P<number>(?:{_NUMBER_WORDS})(?!\w)|[#:=№])){{0,10}}"
 _VALUE = (
     r"(?P<value>(?:(?-i:[A-Z]{1,5})\s|[A-Z]{1,5}[-/]?)?\d[\dA-Z]{0,30}"
     rf"(?:[-/][\dA-Z]{{1,20}}|[ .]\d{{2,20}}[A-Z]?(?!\w|,\d|\s?(?:{_UNITS})(?!\w))){{0,8}}"
@@ -74,13 +85,16 @@ _ACCOUNT = re.compile(_BEFORE + _WORD + rf"(?:\s(?:{_ACCOUNTS}|{_HOLDERS})(?!\w)
 # The value of an account has four digits near each other; its word stands not far before it.
 _FOUR_DIGITS = re.compile(r"\d(?:\W?[A-Za-z]?\d){3}")
 _REACH = 80
-# What the form alone tells: sort code and account, US social security, CPF, UK national insurance, codice fiscale, the
-# Indian PAN; the last two with a word before.
+# What the form alone tells: sort code and account, US social security, CPF, UK national insurance, codice fiscale, AHV,
+# GSTIN, the Indian PAN; the last two with a word before.
 _SHAPES = re.compile(
     r"(?<![\w.-])(?:\d\d-\d\d-\d\d[\s,/)]{1,3}\d{8}|\d{3}-\d\d-\d{4}|\d{3}\.\d{3}\.\d{3}-\d\d"
     r"|[A-Z]{2} \d\d \d\d \d\d [A-D]|[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]"
+    r"|756\.\d{4}\.\d{4}\.\d\d|\d\d[A-Z]{5}\d{4}[A-Z][\dA-Z]Z[\dA-Z]"
     r"|[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]|(?<=PAN )[A-Z]{5}\d{4}[A-Z]|(?<=[Ss]ort )\d\d-\d\d-\d\d)(?![\w-]|\.\d)"
 )
+# Of these the check letter tells.
+_SPANISH = re.compile(r"(?<![\w-])[\dXYZ]\d{7}-?[A-Z](?!\w)")
 _AFTER = re.compile(
     r"(?<![\w.,-])\d[\d-]{3,20}\d\s{1,2}(?=(?:is|as)\s(?:my|our|the)\s"
     r"(?:bank\s)?(?:account|acct|sort\scode|customer|member|policy|routing)(?!\w))",
@@ -114,6 +128,9 @@ def accounts(text: str) -> Iterator[Place]:
         return iter(())
     start = max(0, near.start() - _REACH)
     found = [shape.span() for shape in _SHAPES.finditer(text, start)]
+    found += [
+        match.span() for match in _SPANISH.finditer(text, start) if dni.is_valid(match[0]) or nie.is_valid(match[0])
+    ]
     found += [match.span("value") for match in _ACCOUNT.finditer(text, start) if _is_account(match)]
     found += [(match.start(), match.start() + len(match[0].rstrip())) for match in _AFTER.finditer(text, start)]
     return apart(found)

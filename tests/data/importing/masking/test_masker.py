@@ -365,7 +365,7 @@ numero di conto «account:000000123456»
 conto n. «account:123456»
 codice fiscale «account:RSSMRA85M01H501Z»
 numero polizza «account:9988776»
-conta «account:12345-6» agência 1234
+conta «account:12345-6» agência «account:1234»
 Aadhaar «account:1234 5678 9012»
 a/c no «account:12345678»
 acc: «account:12345678»
@@ -507,7 +507,7 @@ Node.js and ASP.NET
 v1.2.3? no
 @AcmeHelp hi
 account ending 1234
-client reference 88213
+client reference «account:88213»
 my account has 2500 points
 account charged 12345
 I have been a customer for 2500 days
