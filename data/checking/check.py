@@ -36,7 +36,6 @@ class Findings:
             `giveaway`.
         faults: what is to be mended; of each kind the first `KEPT_FAULTS`.
         cautions: what may be meant so: `author_overlap`, `time_overlap`, `rare_label`, `label_spelling`.
-        sample: the posts that were looked at one by one.
     """
 
     posts: dict[str, int]
@@ -47,7 +46,6 @@ class Findings:
     counts: dict[str, int]
     faults: list[Fault]
     cautions: list[Fault]
-    sample: list[Example]
 
 
 def check(
@@ -70,7 +68,17 @@ def check(
     Raises:
         DataError: a file cannot be read, or has too many bad rows.
     """
-    surveyed = survey(parts, taxonomy, report)
+    return findings_of(survey(parts, taxonomy, report), taxonomy, known_giveaways, record, report)
+
+
+def findings_of(
+    surveyed: Survey,
+    taxonomy: Taxonomy,
+    known_giveaways: Mapping[str, str] | None = None,
+    record: Callable[[Fault], None] | None = None,
+    report: Report | None = None,
+) -> Findings:
+    """As `check`, of parts that were surveyed."""
     pairs = near_pairs(surveyed, report)
     sample = _sample(surveyed)
     faults, cautions = FaultLog(record), FaultLog(record)
@@ -89,7 +97,9 @@ def check(
     ):
         cautions.add(caution)
     return Findings(
-        posts=dict(zip(parts, np.bincount(surveyed.part, minlength=len(parts)).tolist(), strict=True)),
+        posts=dict(
+            zip(surveyed.parts, np.bincount(surveyed.part, minlength=len(surveyed.parts)).tolist(), strict=True)
+        ),
         labels=label_counts(surveyed, taxonomy),
         words={share: float(np.quantile(surveyed.words, share)) for share in _QUANTILES},
         missing=dict(missing(surveyed)),
@@ -97,7 +107,6 @@ def check(
         counts=dict(faults.counts),
         faults=faults.kept,
         cautions=cautions.kept,
-        sample=sample,
     )
 
 

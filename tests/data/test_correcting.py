@@ -12,7 +12,7 @@ from data.files import file_sha256
 from data.normalise import fingerprint
 from data.reviewing import Correction, Labelling, Review
 
-POSTS = {
+POSTS: dict[str, list[dict[str, Any]]] = {
     "train": [
         {"text": "Parcel LATE again", "intent": "outage", "team": "it", "note": {"deep": [1, 2.50]}, "n": None},
         {"text": "site down", "intent": "outage", "team": None},

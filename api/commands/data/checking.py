@@ -1,8 +1,8 @@
 """`triage data check`: what is wrong with labelled data."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,29 +11,22 @@ from rich.text import Text
 
 from api.commands.data.steps import steps_bar
 from api.commands.data.tables import counts_table, labelled_files, note_bad_rows
-from api.commands.shared import (
-    JsonOption,
-    TaxonomyOption,
-    extra,
-    note,
-    print_json,
-    quiet_libraries,
-    stdout,
-)
-from data.checking.check import Findings
-from data.checking.check import check as look_over
+from api.commands.shared import JsonOption, TaxonomyOption, extra, note, print_json, quiet_libraries, stdout
+from data.checking.check import Findings, findings_of
 from data.checking.faults import Fault
-from data.checking.survey import Source
+from data.checking.survey import Report, Source, Survey, survey
 from data.errors import ConfigurationError
 from data.files import whole_file
 from data.posts import Example
+from data.reviewing import write_suspects
+from data.sampling import draw_sample
 from data.splitting import PARTS
 from data.starter_corpus import known_giveaways, read_readings, read_starter, split_starter
-from data.table_writing import table_writer
+from data.table_writing import output_format, table_writer
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 
 if TYPE_CHECKING:
-    from training.audit import Suspect
+    from training.audit import Audit, Suspect
 
 _SHOWN = 10
 
@@ -44,7 +37,9 @@ def check(
     ] = None,
     taxonomy: TaxonomyOption = None,
     audit: Annotated[bool, typer.Option(help="look for label errors too; takes an encoder")] = True,
-    suspects: Annotated[Path | None, typer.Option(help="JSONL file for the suspected label errors")] = None,
+    suspects: Annotated[
+        Path | None, typer.Option(help="file for the suspected label errors, to be reviewed (JSONL, CSV, TSV)")
+    ] = None,
     faults: Annotated[Path | None, typer.Option(help="JSONL file for all faults and cautions, without texts")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,73 +50,87 @@ def check(
     """
     if suspects and not audit:
         raise ConfigurationError("--suspects needs the audit; leave --no-audit out")
+    if suspects:
+        output_format(suspects)  # refused now rather than after minutes
     if faults and faults.suffix.lower() != ".jsonl":
         raise ConfigurationError(f"--faults is {faults}; the file is JSONL: end its name with .jsonl")
-    if files:
-        heads, sources = labelled_files(files, taxonomy)
-        findings, kappas = _look_over(sources, heads, {}, faults), None
-        note_bad_rows(sources.values())
-    elif taxonomy:
+    if taxonomy and not files:
         raise ConfigurationError("--taxonomy goes with files of labelled posts; none was given")
-    else:
-        heads = Taxonomy.read(DEFAULT_TAXONOMY)
-        findings, kappas = _look_over_starter(heads, faults)
-    examples = findings.sample
-    doubtful, passed_over = _audited(examples, heads) if audit else ([], {})
-    if suspects:
-        _write_suspects(suspects, doubtful, examples)
+    heads, sources = labelled_files(files, taxonomy) if files else _starter()
+    with ExitStack() as opened:
+        report = opened.enter_context(steps_bar())
+        record = opened.enter_context(_recorder(faults)) if faults else None
+        surveyed = survey(sources, heads, report)
+        findings = findings_of(surveyed, heads, None if files else known_giveaways(), record, report)
+        audited = _audited(surveyed, heads, report) if audit else None
+    note_bad_rows(sources.values())
+    kappas = None if files else _agreement(heads)
     if as_json:
-        plain = asdict(replace(findings, sample=[]))
-        del plain["sample"]
-        print_json(
-            {
-                **plain,
-                "suspects": [{"where": examples[suspect.index].origin, **asdict(suspect)} for suspect in doubtful],
-                "not_audited": passed_over,
-                "agreement": kappas,
-            }
-        )
+        _print_plain(findings, audited, kappas)
     else:
-        _show(findings, doubtful, examples)
-        for head, labels in passed_over.items():
-            note(f"{head}: too few groups of posts to look for label errors among {labels}")
+        _show(findings, audited)
         if kappas:
             shown = ", ".join(f"{head} {kappa:.3f}" for head, kappa in kappas.items())
             stdout.print(f"writer and blind second reader, Cohen's kappa (quadratic if ordinal): {shown}")
+    if suspects and audited:
+        rows = write_suspects(suspects, audited.audit.suspects, audited.examples)
+        note(f"wrote {rows} suspected label errors to {suspects}, with their texts")
     if findings.faults:
         raise typer.Exit(1)
 
 
-def _look_over(
-    parts: Mapping[str, Source], taxonomy: Taxonomy, known: Mapping[str, str], faults: Path | None
-) -> Findings:
-    with ExitStack() as opened:
-        report = opened.enter_context(steps_bar())
-        if not faults:
-            return look_over(parts, taxonomy, known, report=report)
-        temporary = opened.enter_context(whole_file(faults))
-        writer = opened.enter_context(table_writer(temporary, "jsonl", {}))
-        return look_over(parts, taxonomy, known, lambda fault: writer.write(asdict(fault)), report)
+@dataclass(frozen=True, slots=True)
+class _Audited:
+    """The posts that were judged, which the suspects' indices count, and what was said of them."""
+
+    examples: list[Example]
+    audit: "Audit"
+    posts: int
+
+    def where(self, suspect: "Suspect") -> str | None:
+        return self.examples[suspect.index].origin
 
 
-def _look_over_starter(taxonomy: Taxonomy, faults: Path | None) -> tuple[Findings, dict[str, float]]:
+def _starter() -> tuple[Taxonomy, dict[str, Source]]:
+    parts = split_starter(read_starter())
+    return Taxonomy.read(DEFAULT_TAXONOMY), {name: getattr(parts, name) for name in PARTS}
+
+
+def _agreement(taxonomy: Taxonomy) -> dict[str, float]:
     with extra("train"):
         from evaluation.agreement import agreement
-    corpus = read_starter()
-    split_parts = split_starter(corpus)
-    parts = {name: getattr(split_parts, name) for name in PARTS}
-    return _look_over(parts, taxonomy, known_giveaways(), faults), agreement(read_readings(corpus), taxonomy)
+    return agreement(read_readings(read_starter()), taxonomy)
 
 
-def _audited(examples: list[Example], taxonomy: Taxonomy) -> "tuple[list[Suspect], dict[str, list[str]]]":
+@contextmanager
+def _recorder(faults: Path) -> Iterator[Callable[[Fault], None]]:
+    with whole_file(faults) as temporary, table_writer(temporary, "jsonl", {}) as writer:
+        yield lambda fault: writer.write(asdict(fault))
+
+
+def _audited(surveyed: Survey, taxonomy: Taxonomy, report: Report) -> _Audited:
     with extra("train"):
-        from training.audit import audit
+        from training.audit import SAMPLE, audit
     quiet_libraries()
-    judged = audit(examples, taxonomy)
-    return judged.suspects, judged.passed_over
+    wanted = draw_sample(surveyed.group, surveyed.text, surveyed.labels, SAMPLE)
+    examples = [example for _, example in surveyed.examples(wanted)]
+    return _Audited(examples, audit(examples, taxonomy, report=report), len(surveyed))
 
 
-def _show(findings: Findings, doubtful: "list[Suspect]", examples: list[Example]) -> None:
+def _print_plain(findings: Findings, audited: _Audited | None, kappas: dict[str, float] | None) -> None:
+    suspects = audited.audit.suspects if audited else []
+    print_json(
+        {
+            **asdict(findings),
+            "suspects": [{"where": audited.where(suspect), **asdict(suspect)} for suspect in suspects if audited],
+            "audited": len(audited.examples) if audited else 0,
+            "not_audited": audited.audit.passed_over if audited else {},
+            "agreement": kappas,
+        }
+    )
+
+
+def _show(findings: Findings, audited: _Audited | None) -> None:
     total = sum(findings.posts.values())
     stdout.print(", ".join(f"{name}: {count} posts" for name, count in findings.posts.items()))
     stdout.print("words: " + ", ".join(f"{share:.0%} quantile {words:.0f}" for share, words in findings.words.items()))
@@ -138,16 +147,24 @@ def _show(findings: Findings, doubtful: "list[Suspect]", examples: list[Example]
         _list([_line(caution) for caution in cautions], len(cautions))
     if findings.sampled < total:
         stdout.print(f"words that give a label away were looked for in a sample of {findings.sampled} posts")
-    if doubtful:
-        stdout.print(f"suspected label errors: {len(doubtful)} in {len(examples)} posts; the most suspect:")
-        shown = [
-            f"{examples[suspect.index].origin}: {suspect.head}: {suspect.given} ({suspect.probability:.3f}), "
-            f"others like it are {suspect.suggested}"
-            for suspect in doubtful[:_SHOWN]
-        ]
-        _list(shown, len(doubtful))
+    if audited:
+        _show_suspects(audited)
     if not findings.faults:
         stdout.print("nothing to mend")
+
+
+def _show_suspects(audited: _Audited) -> None:
+    suspects, judged = audited.audit.suspects, len(audited.examples)
+    among = f"{judged} posts" if judged == audited.posts else f"a sample of {judged} of {audited.posts} posts"
+    stdout.print(f"suspected label errors: {len(suspects)} in {among}{'; the most suspect:' if suspects else ''}")
+    shown = [
+        f"{audited.where(suspect)}: {suspect.head}: {suspect.given} ({suspect.probability:.3f}), "
+        f"others like it are {suspect.suggested}"
+        for suspect in suspects[:_SHOWN]
+    ]
+    _list(shown, len(suspects))
+    for head, labels in audited.audit.passed_over.items():
+        note(f"{head}: too few groups of posts to look for label errors among {labels}")
 
 
 def _by_kind(faults: list[Fault]) -> list[tuple[str, list[Fault]]]:
@@ -163,12 +180,3 @@ def _list(lines: list[str], count: int) -> None:
     more = [f"… and {count - _SHOWN} more"] if count > _SHOWN else []
     for line in (*lines[:_SHOWN], *more):
         stdout.print(Text(f"  {line}"), soft_wrap=True)
-
-
-def _write_suspects(path: Path, doubtful: "list[Suspect]", examples: list[Example]) -> None:
-    with whole_file(path) as temporary, table_writer(temporary, "jsonl", {}) as writer:
-        for suspect in doubtful:
-            example = examples[suspect.index]
-            plain = {key: value for key, value in asdict(suspect).items() if key != "index"}
-            writer.write({"where": example.origin, **plain, "text": example.post.text})
-    note(f"wrote {len(doubtful)} suspected label errors to {path}, with their texts")

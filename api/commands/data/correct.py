@@ -13,6 +13,7 @@ from data.correcting import Corrected, correct_parts
 from data.reviewing import Review, by_label, read_review
 
 _SHOWN = 10
+_SHOWN_PAIRS = 30
 
 
 def correct(
@@ -64,10 +65,11 @@ def _tell(corrected: Corrected, reviewed: Review, output: Path) -> None:
 
 
 def _table(corrected: Corrected) -> Table:
-    table = Table(title="corrected")
+    more = f"the {_SHOWN_PAIRS} most frequent of {len(corrected.labels)}; --json has all"
+    table = Table(title="corrected", caption=more if len(corrected.labels) > _SHOWN_PAIRS else None)
     for column in ("head", "given", "correct"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     table.add_column("posts", justify="right")
-    for (head, given, label), count in corrected.labels.most_common():
+    for (head, given, label), count in corrected.labels.most_common(_SHOWN_PAIRS):
         table.add_row(Text(head), Text(given), Text(label), str(count))
     return table

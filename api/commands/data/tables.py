@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.commands.shared import heads_of, note
+from data.checking.survey import Source
 from data.errors import ConfigurationError
 from data.examples import LabelledFile, describe_bad_rows
 from data.tables import STDIN
@@ -24,7 +25,7 @@ def counts_table(head: str, counts: dict[str | None, int]) -> Table:
     return table
 
 
-def labelled_files(files: Sequence[Path], taxonomy: Path | None) -> tuple[Taxonomy, dict[str, LabelledFile]]:
+def labelled_files(files: Sequence[Path], taxonomy: Path | None) -> tuple[Taxonomy, dict[str, Source]]:
     """The heads of files of labelled posts, and the files by name, to be read several times.
 
     Raises:
@@ -36,9 +37,9 @@ def labelled_files(files: Sequence[Path], taxonomy: Path | None) -> tuple[Taxono
     return heads, {str(path): LabelledFile(path, heads) for path in files}
 
 
-def note_bad_rows(sources: Iterable[LabelledFile]) -> None:
+def note_bad_rows(sources: Iterable[Source]) -> None:
     """Name the rows that were left out of files that have been read."""
     for source in sources:
-        if source.bad_rows:
+        if isinstance(source, LabelledFile) and source.bad_rows:
             note(f"{source.path}: left out {source.bad_rows} bad rows:")
             note(describe_bad_rows(source.bad, source.bad_rows))

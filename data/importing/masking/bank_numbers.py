@@ -45,8 +45,8 @@ _ACCOUNTS = (
 # These only with a word or a sign for "number", or before a number with letters in it.
 _HOLDERS = (
     r"customer|cust|client|contract|member|membership|subscriber|policy|loan|mortgage|passport|insurance|licen[cs]e|"
-    r"driver'?s\slicen[cs]e|driving\slicen[cs]e|patient|taxpayer|tax\s(?:id|identification|payer|reference|file)|user|loyalty|frequent\sflyer|kunden?|mitglieds?|"
-    r"versicherungs?|vertrags?|policen?|steuer|ausweis|reisepass|contrat|adh[ée]rent|police|soci[oa]|p[óo]liza|"
+    r"driver'?s\slicen[cs]e|driving\slicen[cs]e|patient|taxpayer|tax(?:\s(?:id|identification|payer|reference|file))?|user|loyalty|frequent\sflyer|kunden?|mitglieds?|"
+    r"versicherungs?|vertrags?|policen?|steuer|ausweis|reisepass|contrat|adh[ée]rent|police|s[óo]ci[oa]|p[óo]liza|"
     r"polizza|contratto|contrato|ap[óo]lice|cliente|tessera|passeport|pasaporte|passaporto|klant|klanten|\w{0,12}polis|lid|"
     r"group|plan|scheme|pension|beneficiary|payee|payroll|enrol?lment|vat|tva|btw|mwst|ust|gst|iva|assurance|seguro|rsu"
 )
@@ -61,18 +61,25 @@ _NUMBERS = (
     r"(?:national\s|identity\s|citizen\s|voter\s)?id(?:entity|entification)?\snumber|national\sid|"
     r"ust-?\s?id(?:-?\s?(?:nr|nummer))?\.?|umsatzsteuer-?id\w{0,8}|ahv|avs|bsn|ppsn?|gstin|abn|acn|bvn|nuban|kra\spin|cuit|cuil|"
     r"pesel|regon|eori|curp|rfc|clabe|cbu|personnummer|cpr|svnr|niss|emso|oib|uan|duns|swift|micr|ag[êe]ncia|"
-    r"(?-i:SIN|TIN|NIN|CIF|NIT|RUC|RUT|NIP|EPF|PPS|LEI|UTR|CRN|MRN)"
+    r"branch\s?code|bank\s?code|(?-i:ABI|CAB|NSC|SIN|TIN|NIN|CIF|NIT|RUC|RUT|NIP|EPF|PPS|LEI|UTR|CRN|MRN)"
 )
-_NUMBER_WORDS = r"numbers?|no|num|nbr|nr|n|nummer|id|ids|code|ref|reference|r[ée]f[ée]rence|referenz|referentie|referencia|n[úu]mero|num[ée]ro|nro|codice|c[óo]digo|n[°ºo]|№|#|:|="
+_NUMBER_WORDS = (
+    r"numbers?|no|num|nbr|nr|n|nummer|id|ids|code|ref|reference|r[ée]f[ée]rence|referenz|referentie|referencia|"
+    r"n[úu]mero|num[ée]ro|nro|codice|c[óo]digo|n[°ºo]|№|#|:|="
+)
 _LINKING_WORDS = (
     r"is|was|ist|war|lautet|est|es|[eè]|é|the|my|our|your|of|de|du|del|di|do|da|le|la|el|il|o|and|und|et|y|which|"
     r"corrente|corriente|courant|bancaire|bancari[ao]|with|you|us|bei|ihnen|euch|chez|vous|con|voi|ustedes|me|d|"
     r"assurance|assicurazione|seguro"
 )
-_FILL = rf"(?:\s{{1,3}}+|[.\-–('’/?]|(?:{_LINKING_WORDS})(?!\w)|(?P<number>(?:{_NUMBER_WORDS})(?!\w)|[#:=№])){{0,10}}"
+_FILL = (
+    rf"(?:\s{{1,3}}+|[^\W\d]{{1,14}}(?=\s?:)|[.\-–('’/?]|(?:{_LINKING_WORDS})(?!\w)"
+    rf"|(?P<number>(?:{_NUMBER_WORDS})(?!\w)|[#:=№])){{0,10}}"
+)
 _VALUE = (
-    r"(?P<value>(?:(?-i:[A-Z]{1,5})\s|[A-Z]{1,5}[-/]?)?\d[\dA-Z]{0,30}"
-    rf"(?:[-/][\dA-Z]{{1,20}}|[ .]\d{{2,20}}[A-Z]?(?!\w|,\d|\s?(?:{_UNITS})(?!\w))){{0,8}}"
+    r"(?P<value>(?:(?-i:[A-Z]{1,5})\s|[A-Z]{1,5}[-/.]?)?\d[\dA-Z]{0,30}"
+    rf"(?:[-/][\dA-Z]{{1,20}}|\s(?-i:\d{{1,4}}[A-Z]\d{{1,6}}(?!\w))"
+    rf"|[ .]\d{{2,20}}[A-Z]?(?!\w|,\d|\s?(?:{_UNITS})(?!\w))){{0,8}}"
     r"(?:\s(?-i:[A-D])(?!\w))?)(?!\w|,\d)"
 )
 # "numéro de compte 123", "n° client 123": the word for "number" before the word for the account.

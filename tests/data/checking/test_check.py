@@ -114,7 +114,7 @@ def test_giveaways_of_many_posts_are_looked_for_in_a_sample_that_is_always_the_s
     findings, turned = check({"a": examples}, taxonomy), check({"a": examples[::-1]}, taxonomy)
     assert findings.sampled == 50
     assert [fault.message for fault in findings.faults] == ["'lottery' stands in 50 posts, 100% of them intent refund"]
-    assert {example.origin for example in findings.sample} == {example.origin for example in turned.sample}
+    assert turned.faults == findings.faults
 
 
 def test_cautions_are_no_faults(taxonomy: Taxonomy) -> None:
