@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api.commands.data.steps import steps_bar
+from api.commands.progress import steps_bar
 from data.errors import DataError
 from data.posts import Example, Post
 from data.taxonomy import Taxonomy

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from api.commands.data.steps import steps_bar
 from api.commands.data.tables import counts_table, labelled_files, note_bad_rows
+from api.commands.progress import steps_bar
 from api.commands.shared import JsonOption, TaxonomyOption, extra, note, print_json, quiet_libraries, stdout
 from data.checking.check import Findings, findings_of
 from data.checking.faults import Fault

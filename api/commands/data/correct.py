@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from api.commands.data.steps import steps_bar
+from api.commands.progress import steps_bar
 from api.commands.shared import JsonOption, note, print_json, stdout
 from data.correcting import Corrected, correct_parts
 from data.reviewing import Review, by_label, read_review

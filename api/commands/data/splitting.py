@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands.data.steps import steps_bar
 from api.commands.data.tables import labelled_files, note_bad_rows
+from api.commands.progress import steps_bar
 from api.commands.shared import TaxonomyOption, note
 from data.dealing import EQUAL_EARLIER, NEAR_EARLIER, WAYS, Deal, deal
 from data.errors import ConfigurationError

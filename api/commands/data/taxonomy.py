@@ -9,9 +9,9 @@ import yaml
 from data.examples import find_taxonomy
 
 _HEADER = """\
-# Heads and labels as they were found in the data. Take out the heads that are none. A head whose labels have an order is
-# `kind: ordinal`, its labels then stand from the least to the greatest; in one that is `optional`, no label may apply.
-# A label can be written with a definition: `- refund: wants money back`.
+# Heads and labels as they were found in the data. Take out the heads that are none. A head whose labels have an order
+# is `kind: ordinal`, its labels from the least to the greatest; in one that is `optional`, no label may apply. A label
+# can have a definition: `- refund: wants money back`.
 """
 
 

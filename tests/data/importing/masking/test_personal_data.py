@@ -12,9 +12,9 @@ from data.importing.masking.masker import Kind, Masker
 
 HERE = Path(__file__).parent
 NUMBERED = (Kind.EMAIL, Kind.IBAN, Kind.CARD, Kind.PHONE, Kind.ACCOUNT)
-# Each file was written by hand by somebody who did not look at the masker; the third is about account numbers alone. When
-# the masker first met them, it masked every e-mail address, IBAN, card and phone number, and of the account numbers .92,
-# .83 and .92. What was a rule among those was then mended, so that the figures here flatter it.
+# Each file was written by hand by somebody who did not look at the masker; the third is about account numbers alone.
+# When the masker first met them, it masked every e-mail address, IBAN, card and phone number, and of the account
+# numbers .92, .83 and .92. What was a rule among those was then mended, so that the figures here flatter it.
 LINES = [("personal_data", NUMBERED), ("personal_data_2", NUMBERED), ("personal_data_3", (Kind.ACCOUNT,))]
 
 Found = tuple[str, int, int]
