@@ -13,8 +13,9 @@ from api.schemas import Options
 from data.errors import DataError
 from data.examples import SHOWN_BAD_ROWS, describe_bad_rows
 from data.files import whole_file
-from data.table_writing import JsonlWriter, output_format, parquet_types, table_writer
-from data.tables import BadRow, Row, columns, read_rows
+from data.tables.reading import columns, read_rows
+from data.tables.rows import BadRow, Row
+from data.tables.writing import JsonlWriter, output_format, parquet_types, table_writer
 from model.bundle import MODEL, Bundle
 from model.engine import Engine
 

@@ -9,7 +9,8 @@ from typing import Any
 from data.errors import DataError
 from data.normalise import normalise
 from data.posts import POST_FIELDS, Example, Post
-from data.tables import PART, BadRow, Row, read_rows
+from data.tables.reading import read_rows
+from data.tables.rows import PART, BadRow, Row
 from data.taxonomy import HEAD_NAME, NO_LABEL, RESERVED_NAMES, Taxonomy
 
 # The first of these columns that a row has names what a split must not tear apart.

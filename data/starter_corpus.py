@@ -9,8 +9,9 @@ from data.errors import DataError
 from data.examples import read_examples
 from data.normalise import fingerprint
 from data.posts import Example
-from data.splitting import Parts, split_by_group
-from data.tables import BadRow, read_rows
+from data.splitting.parts import Parts, split_by_group
+from data.tables.reading import read_rows
+from data.tables.rows import BadRow
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 
 Labels = Mapping[str, str | None]

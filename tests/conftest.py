@@ -12,7 +12,7 @@ from tokenizers.processors import BertProcessing
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
 
 from data.posts import Example, Post
-from data.splitting import Parts
+from data.splitting.parts import Parts
 from data.taxonomy import Taxonomy
 from model.bundle import Bundle
 from model.registry import Registry

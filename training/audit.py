@@ -13,11 +13,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from data.checking.sampling import draw_sample
 from data.checking.survey import NO_LABEL, UNKNOWN, Report, key_of
 from data.examples import posts_of
 from data.normalise import same_text
 from data.posts import Example
-from data.sampling import draw_sample
 from data.taxonomy import NO_LABEL as NO_LABEL_WORD
 from data.taxonomy import Head, Taxonomy
 from model.encoders import DEFAULT_ENCODER, find_encoder

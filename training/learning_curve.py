@@ -10,7 +10,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from data.files import whole_file
-from data.splitting import subset
+from data.splitting.parts import subset
 from model.bundle import Bundle
 from model.registry import Registry
 from training.pipeline import RUNS, Job, is_begun, train_bundle

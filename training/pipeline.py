@@ -17,7 +17,7 @@ from data.examples import posts_of
 from data.files import file_sha256, whole_folder, write_whole
 from data.normalise import fingerprint
 from data.posts import Example
-from data.splitting import Parts, split_by_group, without_posts
+from data.splitting.parts import Parts, split_by_group, without_posts
 from data.taxonomy import Taxonomy
 from evaluation.weighting import Shares
 from model import bundle as layout

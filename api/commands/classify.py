@@ -12,8 +12,9 @@ from api.commands.shared import BundleOption, ModelsOption, note, print_json, re
 from api.settings import load_settings
 from data.errors import ConfigurationError, DataError, Interrupted
 from data.examples import MAX_BAD_SHARE
-from data.table_writing import output_format
-from data.tables import FORMATS, STDIN, Row, count_rows, table_format
+from data.tables.reading import FORMATS, STDIN, count_rows, table_format
+from data.tables.rows import Row
+from data.tables.writing import output_format
 from model.bundle import Bundle
 
 

@@ -20,7 +20,8 @@ from data.errors import ConfigurationError, DataError
 from data.examples import MAX_BAD_SHARE, describe_bad_rows, posts_of
 from data.normalise import normalise
 from data.posts import Example, Post
-from data.tables import BadRow, read_rows
+from data.tables.reading import read_rows
+from data.tables.rows import BadRow
 from model.bundle import Bundle
 
 if TYPE_CHECKING:

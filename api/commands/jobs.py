@@ -9,7 +9,7 @@ from api.commands.shared import heads_of, note, read_labelled
 from data.errors import ConfigurationError
 from data.examples import posts_of
 from data.normalise import fingerprint
-from data.splitting import Parts, split_by_group, split_into_parts, subset, without_posts
+from data.splitting.parts import Parts, split_by_group, split_into_parts, subset, without_posts
 from data.starter_corpus import read_starter, split_starter, starter_files, stream_shares
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 from training.pipeline import Job

@@ -14,7 +14,7 @@ from data.errors import ConfigurationError, MissingExtraError
 from data.examples import describe_bad_rows, find_taxonomy, read_examples
 from data.files import file_sha256
 from data.posts import Example
-from data.tables import FORMATS
+from data.tables.reading import FORMATS
 from data.taxonomy import Taxonomy
 from model.bundle import Bundle
 from model.registry import Registry

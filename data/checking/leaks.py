@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data.checking.faults import Fault, in_parts, places
 from data.checking.survey import ODD_TIME, Survey, groups_of
-from data.splitting import PARTS
+from data.splitting.parts import PARTS
 
 
 def group_leaks(surveyed: Survey) -> Iterator[Fault]:

@@ -18,9 +18,9 @@ from data.checking.signatures import BANDS, band_hashes, shared_bands
 from data.examples import LabelledFile
 from data.normalise import same_text
 from data.posts import Example
-from data.splitting import read_time
-from data.tables import count_rows
+from data.tables.reading import count_rows
 from data.taxonomy import Taxonomy
+from data.times import read_time
 
 Source = Sequence[Example] | LabelledFile
 Report = Callable[[str, int, int | None], None]

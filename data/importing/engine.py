@@ -18,7 +18,7 @@ from data.importing.report import ImportReport
 from data.importing.sources.source import Source
 from data.importing.work_file import Place, WorkFile
 from data.importing.workers import CHUNK, outcomes
-from data.tables import BadRow, Row
+from data.tables.rows import BadRow, Row
 
 MAX_LABELS = 500
 """More different values than this are no labels; most likely a column of texts was named."""

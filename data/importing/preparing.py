@@ -9,11 +9,11 @@ from typing import Any
 from data.importing.cleaning.cleaner import Cleaner, join
 from data.importing.mapping import ColumnMapping, Lookup, plain_value
 from data.importing.masking.masker import Masker
-from data.importing.times import iso_time
 from data.normalise import normalise
-from data.table_writing import json_line
-from data.tables import BadRow, Row
+from data.tables.rows import BadRow, Row
+from data.tables.writing import json_line
 from data.taxonomy import NO_LABEL
+from data.times import iso_time
 
 _IN_ADDRESS = "@"
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from data.importing.work_file import WorkFile
-from data.tables import BadRow
+from data.tables.rows import BadRow
 from data.taxonomy import NO_LABEL
 
 FIRST_ROWS = 1_000

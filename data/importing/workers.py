@@ -10,7 +10,7 @@ from itertools import islice
 from multiprocessing import connection, get_context, parent_process
 
 from data.importing.preparing import Dropped, Preparation, Prepared
-from data.tables import BadRow, Row
+from data.tables.rows import BadRow, Row
 
 CHUNK = 1_000
 

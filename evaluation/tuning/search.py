@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.errors import DataError
-from data.splitting import split_by_group
+from data.splitting.parts import split_by_group
 from data.taxonomy import Taxonomy
 from evaluation.routes import passes, thresholds_of
 from evaluation.scored import ScoredPosts, answers_of

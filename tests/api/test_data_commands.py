@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from data.tables import Row, read_rows
+from data.tables.reading import read_rows
+from data.tables.rows import Row
 from tests.api.command_line import Triage, command_line
 
 VOCABULARY = (

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from data.errors import DataError
 from data.examples import posts_of
 from data.posts import Example, Post
-from data.splitting import Parts
+from data.splitting.parts import Parts
 from data.taxonomy import Head, Taxonomy
 from evaluation.calibration import expected_calibration_error
 from evaluation.scored import ScoredPosts, answers_of

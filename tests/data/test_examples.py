@@ -22,7 +22,7 @@ from data.examples import (
     to_row,
 )
 from data.posts import Example, Post
-from data.tables import BadRow
+from data.tables.rows import BadRow
 from data.taxonomy import Taxonomy
 
 Write = Callable[[str, bytes | str], Path]

@@ -9,9 +9,10 @@ from data.checking.check import check
 from data.checking.giveaways import giveaways
 from data.normalise import fingerprint
 from data.posts import Example
-from data.splitting import Parts
+from data.splitting.parts import Parts
 from data.starter_corpus import STARTER, known_giveaways, read_readings, read_starter, split_starter, starter_files
-from data.tables import BadRow, Row, read_rows
+from data.tables.reading import read_rows
+from data.tables.rows import BadRow, Row
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 from evaluation.agreement import agreement
 

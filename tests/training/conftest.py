@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from torch.nn.modules.module import register_module_forward_hook
 
-from data.splitting import Parts
+from data.splitting.parts import Parts
 from data.taxonomy import Taxonomy
 from model.network import TriageNetwork
 from tests.training.runs import Run, prepare

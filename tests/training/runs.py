@@ -7,7 +7,7 @@ from typing import Any
 from datasets import Dataset
 from transformers import set_seed
 
-from data.splitting import Parts
+from data.splitting.parts import Parts
 from data.taxonomy import Taxonomy
 from model.encoders import find_encoder
 from model.network import TriageNetwork

@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from data.splitting import Parts, subset
+from data.splitting.parts import Parts, subset
 from data.taxonomy import Taxonomy
 from model.registry import Registry
 from training.learning_curve import curve_folder, draw, learning_curve

@@ -22,7 +22,7 @@ from data.examples import posts_of
 from data.files import file_sha256
 from data.normalise import fingerprint
 from data.posts import Example, Post
-from data.splitting import Parts
+from data.splitting.parts import Parts
 from data.taxonomy import Taxonomy
 from model.bundle import MANIFEST, MODEL, TAXONOMY, TOKENIZER, TRAINING_ROWS, WEIGHTS, Bundle, Precision
 from model.decision import decide

@@ -5,7 +5,7 @@ import pytest
 
 from data.errors import ExportError
 from data.examples import posts_of
-from data.splitting import Parts
+from data.splitting.parts import Parts
 from data.taxonomy import Taxonomy
 from model.bundle import Bundle, Precision
 from model.engine import Engine

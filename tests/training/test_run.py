@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 
 from data.errors import Interrupted
-from data.splitting import Parts
+from data.splitting.parts import Parts
 from data.taxonomy import Taxonomy
 from model.network import TriageNetwork
 from model.scores import UNLABELLED

@@ -14,15 +14,15 @@ from api.commands.progress import steps_bar
 from api.commands.shared import JsonOption, TaxonomyOption, extra, note, print_json, quiet_libraries, stdout
 from data.checking.check import Findings, findings_of
 from data.checking.faults import Fault
+from data.checking.sampling import draw_sample
 from data.checking.survey import Report, Source, Survey, survey
 from data.errors import ConfigurationError
 from data.files import whole_file
 from data.posts import Example
-from data.reviewing import write_suspects
-from data.sampling import draw_sample
-from data.splitting import PARTS
+from data.reviewing.suspects import write_suspects
+from data.splitting.parts import PARTS
 from data.starter_corpus import known_giveaways, read_readings, read_starter, split_starter
-from data.table_writing import output_format, table_writer
+from data.tables.writing import output_format, table_writer
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from api.commands.progress import steps_bar
 from api.commands.shared import JsonOption, note, print_json, stdout
-from data.correcting import Corrected, correct_parts
-from data.reviewing import Review, by_label, read_review
+from data.reviewing.correcting import Corrected, correct_parts
+from data.reviewing.suspects import Review, by_label, read_review
 
 _SHOWN = 10
 _SHOWN_PAIRS = 30

@@ -146,8 +146,8 @@ def _mapping(name: str | None) -> "ColumnMapping":
 
 
 def _sources(files: list[str], columns: "ColumnMapping", query: str | None, sheet: str | None) -> "tuple[Source, ...]":
-    from data.dialects import Dialect
     from data.importing.sources.source import Source
+    from data.tables.dialects import Dialect
 
     dialect = Dialect(columns.encoding, columns.delimiter, columns.rows)
     return tuple(Source(file, query=query, sheet=sheet, dialect=dialect) for file in files)

@@ -9,12 +9,12 @@ import typer
 from api.commands.data.tables import labelled_files, note_bad_rows
 from api.commands.progress import steps_bar
 from api.commands.shared import TaxonomyOption, note
-from data.dealing import EQUAL_EARLIER, NEAR_EARLIER, WAYS, Deal, deal
 from data.errors import ConfigurationError
 from data.examples import GROUP_FIELDS
 from data.files import file_sha256
-from data.part_files import missing_labels, write_parts
-from data.splitting import PARTS
+from data.splitting.dealing import EQUAL_EARLIER, NEAR_EARLIER, WAYS, Deal, deal
+from data.splitting.part_files import missing_labels, write_parts
+from data.splitting.parts import PARTS
 from data.taxonomy import Taxonomy
 
 _LARGE_GROUP = 0.05

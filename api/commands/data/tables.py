@@ -10,7 +10,7 @@ from api.commands.shared import heads_of, note
 from data.checking.survey import Source
 from data.errors import ConfigurationError
 from data.examples import LabelledFile, describe_bad_rows
-from data.tables import STDIN
+from data.tables.reading import STDIN
 from data.taxonomy import Taxonomy
 
 

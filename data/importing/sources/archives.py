@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from data.dialects import TORN, Dialect
 from data.errors import DataError
-from data.rows import BadRow, Row
-from data.tables import FORMATS, stream_rows
+from data.tables.dialects import TORN, Dialect
+from data.tables.reading import FORMATS, stream_rows
+from data.tables.rows import BadRow, Row
 
 _PLACE = re.compile(r"^[:\d ]+")
 _ENCRYPTED = 0x1

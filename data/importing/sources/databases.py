@@ -14,10 +14,10 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, CursorResult
 from sqlalchemy.pool import NullPool
 
-from data.csv_rows import check_distinct
-from data.dialects import has_bad_bytes
 from data.errors import DataError
-from data.rows import BadRow, Row
+from data.tables.csv_rows import check_distinct
+from data.tables.dialects import has_bad_bytes
+from data.tables.rows import BadRow, Row
 
 _BATCH = 1000
 _SHOWN_CHARACTERS = 300

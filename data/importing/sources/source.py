@@ -8,13 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from data.dialects import PLAIN, TORN, Dialect
 from data.errors import DataError
 from data.importing.sources.archives import gzip_rows, members, opened_member, packed_format, zip_rows
 from data.importing.sources.databases import query_rows, shown
 from data.importing.sources.spreadsheets import sheet_rows
-from data.rows import BadRow, Row
-from data.tables import FORMATS, STDIN, count_rows, read_rows, stream_rows, table_format
+from data.tables.dialects import PLAIN, TORN, Dialect
+from data.tables.reading import FORMATS, STDIN, count_rows, read_rows, stream_rows, table_format
+from data.tables.rows import BadRow, Row
 
 _SHEETS = (".xlsx", ".xlsm")
 _UNREAD = {

@@ -14,10 +14,10 @@ from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.utils.escape import unescape
 from openpyxl.utils.exceptions import InvalidFileException
 
-from data.csv_rows import check_distinct
-from data.dialects import TORN
 from data.errors import DataError
-from data.rows import BadRow, Row
+from data.tables.csv_rows import check_distinct
+from data.tables.dialects import TORN
+from data.tables.rows import BadRow, Row
 
 _BATCH = 100
 # What openpyxl raises of files that are no workbooks, or damaged ones; lxml's errors are syntax errors.

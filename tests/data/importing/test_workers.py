@@ -10,7 +10,7 @@ from data.importing.mapping import ColumnMapping
 from data.importing.masking.masker import Masker
 from data.importing.preparing import Preparation, Prepared
 from data.importing.workers import CHUNK, available_workers, outcomes
-from data.tables import Row
+from data.tables.rows import Row
 
 PREPARATION = Preparation(ColumnMapping().updated(labels={"kind": "kind"}), Cleaner(), Masker())
 

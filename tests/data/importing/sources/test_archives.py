@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.dialects import Dialect
 from data.errors import DataError
 from data.importing.sources.source import Source
-from data.tables import BadRow, Row
+from data.tables.dialects import Dialect
+from data.tables.rows import BadRow, Row
 
 SECRET = "my card was stolen"
 CSV = "text;intent\nhello;refund\nlast;spam\n"

@@ -10,7 +10,7 @@ import pytest
 from data.errors import DataError
 from data.importing.sources.databases import shown
 from data.importing.sources.source import Source
-from data.tables import BadRow, Row
+from data.tables.rows import BadRow, Row
 
 Database = Callable[..., str]
 

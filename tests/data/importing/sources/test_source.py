@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data.dialects import Dialect
 from data.errors import DataError
 from data.importing.sources.source import Source
-from data.tables import Row
+from data.tables.dialects import Dialect
+from data.tables.rows import Row
 
 Write = Callable[[str, bytes | str], Path]
 

@@ -12,7 +12,7 @@ import pytest
 
 from data.errors import DataError
 from data.importing.sources.source import Source
-from data.tables import BadRow, Row
+from data.tables.rows import BadRow, Row
 
 SECRET = "my card was stolen"
 

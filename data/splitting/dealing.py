@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from data.checking.clusters import joined_groups, near_clusters
 from data.checking.survey import NO_TIME, ODD_TIME, Report, Source, Survey, near_pairs, survey
 from data.posts import Example
-from data.splitting import draw, no_time, odd_time, part_at
+from data.splitting.parts import draw, no_time, odd_time, part_at
 from data.taxonomy import Taxonomy
 
 WAYS = ("group", "author", "time", "random")

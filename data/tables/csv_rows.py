@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, TextIO
 
-from data.dialects import Dialect, has_bad_bytes, lines_of
 from data.errors import DataError
-from data.rows import BadRow, Row
+from data.tables.dialects import Dialect, has_bad_bytes, lines_of
+from data.tables.rows import BadRow, Row
 
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile('"[^"]*(?:"|$)')

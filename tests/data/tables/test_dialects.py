@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from data.dialects import Dialect
 from data.errors import DataError
-from data.tables import Row, columns, read_rows
+from data.tables.dialects import Dialect
+from data.tables.reading import columns, read_rows
+from data.tables.rows import Row
 
 Write = Callable[[str, bytes | str], Path]
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import TextIO
 
-from data.dialects import LONGEST_LINE, Dialect, has_bad_bytes, lines_of
-from data.rows import BadRow, Row
+from data.tables.dialects import LONGEST_LINE, Dialect, has_bad_bytes, lines_of
+from data.tables.rows import BadRow, Row
 
 
 def jsonl_rows(name: str, text: TextIO, dialect: Dialect, skip: int = 0) -> Iterator[Row | BadRow]:

@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.errors import DataError
-from data.tables import STDIN, BadRow, Dialect, Row, columns, count_rows, read_rows, table_format
+from data.tables.dialects import Dialect
+from data.tables.reading import STDIN, columns, count_rows, read_rows, table_format
+from data.tables.rows import BadRow, Row
 
 Write = Callable[[str, bytes | str], Path]
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.checking.survey import Report
-from data.dealing import Deal
 from data.errors import DataError
 from data.examples import to_row
 from data.files import file_sha256, whole_folder, write_whole
-from data.splitting import PARTS
-from data.table_writing import table_writer
+from data.splitting.dealing import Deal
+from data.splitting.parts import PARTS
+from data.tables.writing import table_writer
 from data.taxonomy import Taxonomy
 
 MANIFEST = "split.json"

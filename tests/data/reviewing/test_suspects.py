@@ -12,8 +12,9 @@ import pytest
 from data.errors import DataError
 from data.normalise import fingerprint
 from data.posts import Example, Post
-from data.reviewing import Correction, Labelling, Review, by_label, read_review, write_suspects
-from data.tables import Row, read_rows
+from data.reviewing.suspects import Correction, Labelling, Review, by_label, read_review, write_suspects
+from data.tables.reading import read_rows
+from data.tables.rows import Row
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from data import part_files
-from data.dealing import deal
 from data.errors import DataError
 from data.examples import LabelledFile, iter_examples
-from data.part_files import MANIFEST, missing_labels, write_parts
 from data.posts import Example, Post
-from data.splitting import split_by_time
+from data.splitting import part_files
+from data.splitting.dealing import deal
+from data.splitting.part_files import MANIFEST, missing_labels, write_parts
+from data.splitting.parts import split_by_time
 from data.taxonomy import Taxonomy
 
 SHARES = {"train": 0.4, "dev": 0.2, "calibration": 0.2, "test": 0.2}

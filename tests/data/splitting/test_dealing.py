@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.dealing import EQUAL_EARLIER, NEAR_EARLIER, Deal, deal
 from data.errors import DataError
 from data.posts import Example, Post
-from data.splitting import split_at_random, split_by_group, split_by_time
+from data.splitting.dealing import EQUAL_EARLIER, NEAR_EARLIER, Deal, deal
+from data.splitting.parts import split_at_random, split_by_group, split_by_time
 from data.taxonomy import Taxonomy
 
 SHARES = {"train": 0.5, "dev": 0.2, "test": 0.3}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from data.importing.times import iso_time
+from data.times import iso_time, read_time
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,17 @@ def test_what_is_written_reads_back() -> None:
     assert written is not None
     assert datetime.fromisoformat(written) == datetime(2026, 3, 31, 9, 30, 0, 250000, UTC)
     assert iso_time(written) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01", 0),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1970-01-01T00:00:01.000001Z", 1.000001),
+        ("1969-12-31T23:59:59.999999", -0.000001),
+        ("0001-01-01T00:00:00+14:00", -62135647200),
+    ],
+)
+def test_a_time_is_read_in_utc(text: str, seconds: float) -> None:
+    assert read_time(text) == round(seconds * 1_000_000)

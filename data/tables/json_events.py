@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import ijson
 
-from data.dialects import LONGEST_LINE, TORN, Dialect, Opener, has_bad_bytes, text_of, without_bad_bytes
+from data.tables.dialects import LONGEST_LINE, TORN, Dialect, Opener, has_bad_bytes, text_of, without_bad_bytes
 
 BAD_BYTE = "\uffff"
 """Stands in strings for bytes that are not of the file's encoding: no character, and no text has it."""

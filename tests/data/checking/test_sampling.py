@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from data.checking.sampling import draw_sample
 from data.checking.survey import UNKNOWN, key_of
-from data.sampling import draw_sample
 
 POSTS = 6000
 

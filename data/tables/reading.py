@@ -9,26 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from data.csv_rows import check_distinct, csv_header, csv_rows
-from data.dialects import PLAIN, Dialect, Opener, text_of
 from data.errors import DataError
-from data.json_rows import json_rows
-from data.jsonl_rows import jsonl_rows
-from data.rows import PART, BadRow, Row
-
-__all__ = [
-    "FORMATS",
-    "PART",
-    "STDIN",
-    "BadRow",
-    "Dialect",
-    "Row",
-    "columns",
-    "count_rows",
-    "read_rows",
-    "stream_rows",
-    "table_format",
-]
+from data.tables.csv_rows import check_distinct, csv_header, csv_rows
+from data.tables.dialects import PLAIN, Dialect, Opener, text_of
+from data.tables.json_rows import json_rows
+from data.tables.jsonl_rows import jsonl_rows
+from data.tables.rows import BadRow, Row
 
 FORMATS = {
     ".jsonl": "jsonl",

@@ -12,11 +12,12 @@ from typing import Any
 from data.errors import DataError
 from data.files import file_sha256, publish_folder, whole_folder
 from data.normalise import fingerprint
-from data.part_files import MANIFEST
-from data.reviewing import Labelling, Review
-from data.splitting import PARTS
-from data.table_writing import table_writer
-from data.tables import BadRow, Row, count_rows, read_rows
+from data.reviewing.suspects import Labelling, Review
+from data.splitting.part_files import MANIFEST
+from data.splitting.parts import PARTS
+from data.tables.reading import count_rows, read_rows
+from data.tables.rows import BadRow, Row
+from data.tables.writing import table_writer
 from data.taxonomy import NO_LABEL
 
 TEST = "test"

@@ -10,8 +10,9 @@ from data.errors import DataError
 from data.files import whole_file
 from data.normalise import fingerprint
 from data.posts import Example
-from data.table_writing import output_format, table_writer
-from data.tables import BadRow, Row, read_rows
+from data.tables.reading import read_rows
+from data.tables.rows import BadRow, Row
+from data.tables.writing import output_format, table_writer
 
 RIGHT, WRONG = "right", "wrong"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from data.errors import DataError
-from data.tables import table_format
+from data.tables.reading import table_format
 
 _PARQUET_BATCH = 1024
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import ijson
 
-from data.dialects import TORN, Dialect, Opener, lines_of, text_of
 from data.errors import DataError
-from data.json_events import BAD_BYTE, BrokenJson, Feed, json_events
-from data.jsonl_rows import jsonl_rows
-from data.rows import PART, BadRow, Row
+from data.tables.dialects import TORN, Dialect, Opener, lines_of, text_of
+from data.tables.json_events import BAD_BYTE, BrokenJson, Feed, json_events
+from data.tables.jsonl_rows import jsonl_rows
+from data.tables.rows import PART, BadRow, Row
 
 MAX_DEPTH = 100
 """How deep lists and objects of a row may be nested; what writes rows gives up not far above."""

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from data.correcting import correct_parts
 from data.errors import DataError
 from data.files import file_sha256
 from data.normalise import fingerprint
-from data.reviewing import Correction, Labelling, Review
+from data.reviewing.correcting import correct_parts
+from data.reviewing.suspects import Correction, Labelling, Review
 
 POSTS: dict[str, list[dict[str, Any]]] = {
     "train": [

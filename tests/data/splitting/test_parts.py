@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from data.errors import DataError
 from data.normalise import fingerprint, normalise
 from data.posts import Example, Post
-from data.splitting import (
+from data.splitting.parts import (
     Parts,
-    read_time,
     split_at_random,
     split_by_group,
     split_by_time,
@@ -166,20 +165,6 @@ def test_a_smaller_subset_lies_within_a_larger_and_no_group_is_torn() -> None:
     groups = [example.group for example in paired if id(example) in small]
     assert all(groups.count(group) == 2 for group in groups)
     assert subset(paired, 1000) == paired
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("1970-01-01", 0),
-        ("1970-01-01T01:00:00+01:00", 0),
-        ("1970-01-01T00:00:01.000001Z", 1.000001),
-        ("1969-12-31T23:59:59.999999", -0.000001),
-        ("0001-01-01T00:00:00+14:00", -62135647200),
-    ],
-)
-def test_a_time_is_read_in_utc(text: str, seconds: float) -> None:
-    assert read_time(text) == round(seconds * 1_000_000)
 
 
 def test_the_deals_of_bundles_that_were_trained_stay_as_they_are() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from data.dialects import Dialect
 from data.errors import DataError
-from data.json_rows import MAX_DEPTH
-from data.tables import BadRow, Row, read_rows
+from data.tables.dialects import Dialect
+from data.tables.json_rows import MAX_DEPTH
+from data.tables.reading import read_rows
+from data.tables.rows import BadRow, Row
 
 Write = Callable[[str, bytes | str], Path]
 

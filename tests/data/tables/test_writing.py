@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.errors import DataError
-from data.table_writing import output_format, parquet_types, table_writer
-from data.tables import Row, read_rows
+from data.tables.reading import read_rows
+from data.tables.rows import Row
+from data.tables.writing import output_format, parquet_types, table_writer
 
 KINDS = ["csv", "tsv", "jsonl", "parquet"]
 TEXT_COLUMNS = {"text": str, "note": str}

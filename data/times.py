@@ -1,10 +1,11 @@
-"""Times as exports write them, brought into ISO 8601."""
+"""Times: as exports write them, brought into ISO 8601, and back into numbers."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 # Unix time in seconds reaches this in the year 5138, in milliseconds it passed it in 1973.
 _MILLISECONDS_FROM = 1e11
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def iso_time(value: Any, time_format: str | None = None) -> str | None:
@@ -23,6 +24,16 @@ def iso_time(value: Any, time_format: str | None = None) -> str | None:
         return zoned.astimezone(UTC).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def read_time(text: str) -> int:
+    """Microseconds since 1970, of a time as ISO 8601 writes it; one without a zone is taken for UTC.
+
+    Raises:
+        ValueError: it is written otherwise.
+    """
+    time = datetime.fromisoformat(text)
+    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _read(value: Any) -> datetime:

@@ -3,16 +3,14 @@
 import hashlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from data.errors import DataError
 from data.examples import posts_of
 from data.normalise import fingerprint, same_text
 from data.posts import Example
+from data.times import read_time
 
 PARTS = ("train", "dev", "calibration", "test")
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +93,6 @@ def split_into_parts(examples: Sequence[Example], seed: int) -> Parts:
     """
     shares = {"train": 0.7, "dev": 0.1, "calibration": 0.1, "test": 0.1}
     return Parts(**split_by_group(examples, shares, f"train {seed}"))
-
-
-def read_time(text: str) -> int:
-    """Microseconds since 1970, of a time as ISO 8601 writes it; one without a zone is taken for UTC.
-
-    Raises:
-        ValueError: it is written otherwise.
-    """
-    time = datetime.fromisoformat(text)
-    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
 
 
 def no_time(where: str | None) -> DataError:
