@@ -227,10 +227,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         stdout.print(_table(found, "undisturbed"))
         stdout.print(_table(again, "killed at random and started anew"))
-        same = digest(whole) == digest(torn)
+        expected, got = digest(whole), digest(torn)
+        other = sorted(name for name in expected if got.get(name) != expected[name])
         kills = sum(each.kills for each in again)
-        stdout.print(f"{len(digest(whole))} files; after {kills} kills {'the same' if same else 'OTHER'} bytes")
-        return 0 if same else 1
+        said = f"other bytes in {', '.join(other)}" if other else "the same bytes"
+        stdout.print(
+            f"{len(expected)} files; after {kills} kills: {said}; left behind: {sorted(set(got) - set(expected))}"
+        )
+        return 1 if other else 0
 
 
 def _table(found: Sequence[Outcome], title: str) -> Table:
