@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 POST_FIELDS = ("text", "id", "channel", "thread", "author", "time", "language")
+PARTS = ("train", "dev", "calibration", "test")
+"""What labelled posts are split into, in the order of their use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from data.examples import read_examples
-from data.splitting.parts import PARTS
+from data.posts import PARTS
 from data.tables.reading import read_rows
 from data.tables.rows import Row
 from data.taxonomy import Taxonomy

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data.checking.faults import Fault, in_parts, places
 from data.checking.survey import ODD_TIME, Survey, groups_of
-from data.splitting.parts import PARTS
+from data.posts import PARTS
 
 
 def group_leaks(surveyed: Survey) -> Iterator[Fault]:
@@ -43,7 +43,7 @@ def author_overlaps(surveyed: Survey) -> Iterator[Fault]:
 def time_overlaps(surveyed: Survey) -> Iterator[Fault]:
     """A caution for each part that holds posts newer than the oldest of a later part.
 
-    The order is that of `data.splitting.PARTS` where all parts have such names, else that in which they were given. A
+    The order is that of `data.posts.PARTS` where all parts have such names, else that in which they were given. A
     model that learned from newer posts knows what it could not have known, which flatters its figures.
     """
     names = list(surveyed.parts)

@@ -12,9 +12,9 @@ from typing import Any
 from data.errors import DataError
 from data.files import file_sha256, publish_folder, whole_folder
 from data.normalise import fingerprint
+from data.posts import PARTS
 from data.reviewing.suspects import Labelling, Review
 from data.splitting.part_files import MANIFEST
-from data.splitting.parts import PARTS
 from data.tables.reading import count_rows, read_rows
 from data.tables.rows import BadRow, Row
 from data.tables.writing import table_writer

@@ -16,8 +16,8 @@ from data.checking.survey import Report
 from data.errors import DataError
 from data.examples import to_row
 from data.files import file_sha256, whole_folder, write_whole
+from data.posts import PARTS
 from data.splitting.dealing import Deal
-from data.splitting.parts import PARTS
 from data.tables.writing import table_writer
 from data.taxonomy import Taxonomy
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from data.errors import DataError
 from data.examples import posts_of
 from data.normalise import fingerprint, same_text
-from data.posts import Example
+from data.posts import PARTS, Example
 from data.times import read_time
-
-PARTS = ("train", "dev", "calibration", "test")
 
 
 @dataclass(frozen=True, slots=True)

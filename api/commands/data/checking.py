@@ -18,9 +18,8 @@ from data.checking.sampling import draw_sample
 from data.checking.survey import Report, Source, Survey, survey
 from data.errors import ConfigurationError
 from data.files import whole_file
-from data.posts import Example
+from data.posts import PARTS, Example
 from data.reviewing.suspects import write_suspects
-from data.splitting.parts import PARTS
 from data.starter_corpus import known_giveaways, read_readings, read_starter, split_starter
 from data.tables.writing import output_format, table_writer
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy

@@ -12,9 +12,9 @@ from api.commands.shared import TaxonomyOption, note
 from data.errors import ConfigurationError
 from data.examples import GROUP_FIELDS
 from data.files import file_sha256
+from data.posts import PARTS
 from data.splitting.dealing import EQUAL_EARLIER, NEAR_EARLIER, WAYS, Deal, deal
 from data.splitting.part_files import missing_labels, write_parts
-from data.splitting.parts import PARTS
 from data.taxonomy import Taxonomy
 
 _LARGE_GROUP = 0.05
