@@ -12,6 +12,7 @@ from data.posts import POST_FIELDS, Example, Post
 from data.tables.reading import read_rows
 from data.tables.rows import PART, BadRow, Row
 from data.taxonomy import HEAD_NAME, NO_LABEL, RESERVED_NAMES, Taxonomy
+from data.times import iso_time
 
 # The first of these columns that a row has names what a split must not tear apart.
 GROUP_FIELDS = ("group", "scenario", "thread")
@@ -128,7 +129,7 @@ def describe_bad_rows(bad: Sequence[BadRow], total: int | None = None) -> str:
 def find_taxonomy(paths: Sequence[Path], name: str) -> Taxonomy:
     """The heads and labels that stand in the data: every column, besides the post's own, that could be one.
 
-    That is: its name is one of a head (lower case, no spaces), and its values repeat as labels do.
+    That is: its name is one of a head (lower case, no spaces), and its values repeat as labels do, and are no dates.
 
     Labels are sorted by name and all heads are nominal: an order cannot be seen in data.
 
@@ -154,6 +155,7 @@ def find_taxonomy(paths: Sequence[Path], name: str) -> Taxonomy:
         if HEAD_NAME.fullmatch(column)
         and 2 <= len(counts) <= _MAX_FOUND_LABELS
         and counts.total() >= _MIN_ROWS_PER_LABEL * len(counts)
+        and not all(map(_is_date, counts))
     ]
     if not heads:
         raise DataError(
@@ -228,6 +230,10 @@ def _labels(row: Row, taxonomy: Taxonomy) -> dict[str, str | None] | BadRow:
         else:
             return row.bad(f"{_brief(value)} is not a label of this head", head.name)
     return labels
+
+
+def _is_date(value: str) -> bool:
+    return not value.isdigit() and iso_time(value) is not None
 
 
 def _text(value: Any) -> str:

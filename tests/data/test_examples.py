@@ -305,3 +305,9 @@ def test_a_file_that_is_gone_is_refused(tmp_path: Path, taxonomy: Taxonomy) -> N
 def test_a_column_of_texts_is_no_head_and_costs_little(write: Write) -> None:
     rows = [{"text": "a", "intent": "xy"[row % 2], "note": f"n{row % 700}"} for row in range(1500)]
     assert [head.name for head in find_taxonomy([write("posts.jsonl", lines(*rows))], "found")] == ["intent"]
+
+
+def test_a_column_of_days_is_no_head_and_one_of_years_may_be(write: Callable[[str, bytes | str], Path]) -> None:
+    lines = [f"post {n},2026-03-{1 + n % 3:02d},{2020 + n % 3},{'xy'[n % 2]}\n" for n in range(12)]
+    heads = find_taxonomy([write("a.csv", "".join(["text,day,year,kind\n", *lines]))], "toy")
+    assert [head.name for head in heads] == ["year", "kind"]
