@@ -1,5 +1,6 @@
 """Files and folders that are written whole or not at all."""
 
+import glob
 import hashlib
 import os
 import shutil
@@ -7,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_RANDOM_CHARACTERS = 8  # of `tempfile`
 
 
 @contextmanager
@@ -24,6 +27,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Delete what writers of `path` left that were killed; only for one who knows that nobody else is writing it."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'?' * _RANDOM_CHARACTERS}"):
+        leftover.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:

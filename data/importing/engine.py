@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DataError, Interrupted
-from data.files import whole_file, write_whole
+from data.files import remove_leftovers, whole_file, write_whole
 from data.importing.cleaning.cleaner import Cleaner
 from data.importing.mapping import ColumnMapping
 from data.importing.masking.masker import DEFAULT_KINDS, DEFAULT_REGIONS, Kind, Masker
@@ -93,6 +93,7 @@ def import_posts(job: ImportJob, workers: int = 1, advance: Callable[[int], None
         _read_all(job, work, workers, advance)
         report = ImportReport.of(work, job.mapping.labels)
         _check(job, work, report)
+        remove_leftovers(job.target)
         with whole_file(job.target) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             file.writelines(f"{line}\n" for line in work.lines())
         plain = {**report.to_dict(), **job.plan(), "not_found": sorted(set(job.mapping.columns()) - work.met())}

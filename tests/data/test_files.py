@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data.files import file_sha256, publish_folder, whole_file, whole_folder, write_whole
+from data.files import file_sha256, publish_folder, remove_leftovers, whole_file, whole_folder, write_whole
 
 
 def test_the_new_text_replaces_the_old_when_the_block_ends(tmp_path: Path) -> None:
@@ -101,3 +101,15 @@ def _write_half(path: Path, error: type[BaseException]) -> None:
     with whole_file(path) as temporary:
         temporary.write_text("half of the n")
         raise error("stop")
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a[1].jsonl"
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as temporary:
+        left = temporary.name
+        raise KeyboardInterrupt
+    others = [tmp_path / name for name in ("a[1].jsonl", ".a[1].jsonl.importing", ".a1.jsonl.abcdefgh")]
+    for file in (tmp_path / left, *others):
+        file.touch()
+    remove_leftovers(path)
+    assert sorted(tmp_path.iterdir()) == sorted(others)
