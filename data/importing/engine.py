@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -28,6 +29,7 @@ _VERSION = 1
 
 _MOST_ROWS = 2**40
 _SHOWN_COLUMNS = 40
+_LONGEST_NAME, _WORDS = 60, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class ImportJob:
             raise DataError(f"{self.target}: the result is JSONL; end its name with .jsonl")
         if not self.mapping.labels:
             raise DataError("no head was named; name at least one: --label HEAD=COLUMN")
+        files = [Path(source.location).resolve() for source in self.sources if not source.query]
+        twice = sorted(str(file) for file, count in Counter(files).items() if count > 1)
+        if twice:
+            raise DataError(f"{', '.join(twice)}: named twice; its rows would be there twice")
+        if self.target.resolve() in files:
+            raise DataError(f"{self.target}: is read from; name another output")
 
     @property
     def report_file(self) -> Path:
@@ -90,13 +98,13 @@ def import_posts(job: ImportJob, workers: int = 1, advance: Callable[[int], None
         Interrupted: on Ctrl-C.
     """
     with _working(job) as work:
-        _read_all(job, work, workers, advance)
-        report = ImportReport.of(work, job.mapping.labels)
-        _check(job, work, report)
+        columns = _read_all(job, work, workers, advance)
+        report = ImportReport.of(work, job.mapping.labels, job.mapping.columns())
+        _check(job, report, columns)
         remove_leftovers(job.target)
         with whole_file(job.target) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             file.writelines(f"{line}\n" for line in work.lines())
-        plain = {**report.to_dict(), **job.plan(), "not_found": sorted(set(job.mapping.columns()) - work.met())}
+        plain = {**report.to_dict(), **job.plan()}
         write_whole(job.report_file, json.dumps(plain, indent=2, ensure_ascii=False, default=str) + "\n")
         work.remove()
         return report
@@ -123,9 +131,14 @@ class _JobError(DataError):
     """Another run of the same job would end the same way."""
 
 
-def _read_all(job: ImportJob, work: WorkFile, workers: int, advance: Callable[[int], None]) -> None:
+def _read_all(job: ImportJob, work: WorkFile, workers: int, advance: Callable[[int], None]) -> list[str]:
+    """Read what is not read yet; the columns of the first rows."""
     preparation = Preparation(job.mapping, job.cleaner, Masker(job.kinds, job.regions))
     labels: dict[str, set[str | None]] = {head: set() for head in job.mapping.labels}
+    for facts, _ in work.facts():  # of a run that was stopped
+        for head, label in facts["labels"].items():
+            labels[head].add(label)
+    columns: dict[str, None] = {}
     for number, source in enumerate(job.sources):
         done = work.rows_read(number)
         advance(done)
@@ -138,6 +151,8 @@ def _read_all(job: ImportJob, work: WorkFile, workers: int, advance: Callable[[i
             done += len(chunk)
             work.commit(number, done, watch.met)
             advance(len(chunk))
+        columns |= watch.columns
+    return list(columns)
 
 
 class _Watch:
@@ -145,6 +160,7 @@ class _Watch:
 
     def __init__(self, source: Source, mapping: ColumnMapping, preparation: Preparation, met: set[str]) -> None:
         self.met = met
+        self.columns: dict[str, None] = {}
         self._source = source
         self._mapping = mapping
         self._preparation = preparation
@@ -156,46 +172,48 @@ class _Watch:
             DataError: the first of them have no column of the text, or a table has none of a head.
         """
         asked = set(self._mapping.columns())
-        columns: dict[str, None] = {}
         for index, row in enumerate(rows):
             if index == CHUNK:
-                self._check(columns)
+                self._check()
             if isinstance(row, Row):
                 if not asked <= self.met:
                     self.met |= self._preparation.met(row, asked - self.met)
                 if index < CHUNK:
-                    columns |= dict.fromkeys(row.values)
+                    self.columns |= dict.fromkeys(row.values)
             yield row
-        self._check(columns)
+        self._check()
 
-    def _check(self, columns: dict[str, None]) -> None:
-        if not columns:
+    def _check(self) -> None:
+        """In a table what is not in the first rows is in none; nested rows may all be different."""
+        if not self.columns or not self._source.is_table:
             return
         if not self.met.intersection(self._mapping.text):
-            raise _not_found(self._source.name, self._mapping.text[0], "--text COLUMN", list(columns))
-        if self._source.is_table:
-            _check_labels(self._source.name, self._mapping, self.met, list(columns))
+            raise _not_found(self._source.name, self._mapping.text[0], "--text COLUMN", list(self.columns))
+        for column, mend in self._mapping.needed().items():
+            if column not in self.met:
+                raise _not_found(self._source.name, column, mend, list(self.columns))
 
 
-def _check(job: ImportJob, work: WorkFile, report: ImportReport) -> None:
+def _check(job: ImportJob, report: ImportReport, columns: Sequence[str]) -> None:
+    if report.kept:
+        return
     names = ", ".join(source.name for source in job.sources)
-    if report.kept or report.dropped > report.faults:
-        _check_labels(names, job.mapping, work.met(), [])
-    if not report.kept:
-        first = f"; the first: {report.first[0]}" if report.first else ""
-        raise _JobError(f"{names}: none of {report.dropped} rows can be used{first}")
-
-
-def _check_labels(name: str, mapping: ColumnMapping, met: set[str], columns: Sequence[str]) -> None:
-    for head, column in mapping.labels.items():
-        if column not in met:
-            mend = f"--label {head}=COLUMN, or leave the head out: --label {head}="
-            raise _not_found(name, column, mend, columns)
+    for column, mend in (*((name, "--text COLUMN") for name in job.mapping.text), *job.mapping.needed().items()):
+        if column in report.not_found:
+            raise _not_found(names, column, mend, columns)
+    first = f"; the first: {report.first[0]}" if report.first else ""
+    raise _JobError(f"{names}: none of {report.dropped} rows can be used{first}")
 
 
 def _not_found(name: str, column: str, mend: str, columns: Sequence[str]) -> _JobError:
-    shown = f"; its columns: {', '.join(columns[:_SHOWN_COLUMNS])}" if columns else ""
-    return _JobError(f"{name}: no row has {column!r}{shown}. Name another: {mend}")
+    shown = ", ".join(column for column in columns[:_SHOWN_COLUMNS] if _is_name(column))
+    said = f"; its columns: {shown}" if shown else "; its first line seems to be no header" if columns else ""
+    return _JobError(f"{name}: no row has {column!r}{said}. Name another: {mend}")
+
+
+def _is_name(column: str) -> bool:
+    """Whether it can be a column's name; of a file without a header, it is what somebody wrote."""
+    return len(column) <= _LONGEST_NAME and column.count(" ") < _WORDS and not Masker().find(column)
 
 
 def _note_labels(source: Source, outcome: Prepared, labels: dict[str, set[str | None]]) -> None:

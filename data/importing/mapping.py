@@ -27,7 +27,9 @@ def plain_value(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value).strip()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # of a column of whole numbers and empty cells, programs make floats
+    return str(value).strip().encode("utf-8", "replace").decode()  # half characters, which no file can hold
 
 
 def _several(value: Any) -> Any:
@@ -141,7 +143,21 @@ class ColumnMapping(BaseModel):
 
     def columns(self) -> Iterator[str]:
         """Every column of which something is asked, each once."""
-        yield from dict.fromkeys([*self.text, *self.labels.values(), *self.fields.values(), *self.only, *self.drop])
+        wanted = [*self.only, *self.drop, *(self.keep or ())]
+        yield from dict.fromkeys([*self.text, *self.labels.values(), *self.fields.values(), *wanted])
+
+    def needed(self) -> dict[str, str]:
+        """The columns without which an import goes wrong, each with the flag that names another."""
+        needed = {
+            column: f"--label {head}=COLUMN, or leave the head out: --label {head}="
+            for head, column in self.labels.items()
+        }
+        needed |= {column: f"--only {column}=" for column in self.only} | {
+            column: f"--drop {column}=" for column in self.drop
+        }
+        if self.first_of_thread:
+            needed[self.fields["thread"]] = "--field thread=COLUMN"
+        return needed
 
     def _faults(self) -> Iterator[str]:
         odd = [head for head in self.labels if not HEAD_NAME.fullmatch(head) or head in RESERVED_NAMES]
@@ -154,11 +170,14 @@ class ColumnMapping(BaseModel):
         strange = sorted(set(self.fields) - set(FIELDS))
         if strange:
             yield f"{strange} are no fields of a post; expected {sorted(FIELDS)}"
-        twice = [name for name, count in Counter([*self.text, *self.labels.values()]).items() if count > 1]
-        if twice:
-            yield f"the columns {twice} are asked for twice; each can hold one thing"
+        again = [name for name, count in Counter([*self.text, *self.labels.values()]).items() if count > 1]
+        if again:
+            yield f"the columns {again} are asked for twice; each can hold one thing"
         if not self.text:
             yield "no column of the text was named"
+        twice = sorted({*self.text, self.fields.get("author", "")}.intersection(self.keep or ()))
+        if twice:
+            yield f"{twice} cannot be kept beside what is made of them"
         if self.first_of_thread and "thread" not in self.fields:
             yield "the first of a thread is asked for, and no column of the thread was named"
 
@@ -199,3 +218,16 @@ class Lookup:
             return self._expression.search(values)
         except jmespath.exceptions.JMESPathError:
             return None  # a function that was given another type than it takes: this row is of another shape
+
+    def roots(self) -> set[str]:
+        """The columns of a row that it looks into."""
+        return {self.column, *(_roots(self._expression.parsed) if self._expression else ())}
+
+
+def _roots(node: Mapping[str, Any]) -> Iterator[str]:
+    """The names at the left end of an expression, from its syntax tree; of alternatives and arguments, of each."""
+    if node["type"] == "field":
+        yield node["value"]
+    every = node["type"] in ("or_expression", "and_expression", "not_expression", "comparator", "function_expression")
+    for child in node["children"] if every else node["children"][:1]:
+        yield from _roots(child)

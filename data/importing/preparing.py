@@ -2,20 +2,27 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from data.importing.cleaning.cleaner import Cleaner, join
-from data.importing.mapping import ColumnMapping, Lookup, plain_value
-from data.importing.masking.masker import Masker
+from data.importing.mapping import FIELDS, ColumnMapping, Lookup, plain_value
+from data.importing.masking.masker import Kind, Masker
 from data.normalise import normalise
 from data.tables.rows import BadRow, Row
 from data.tables.writing import json_line
 from data.taxonomy import NO_LABEL
 from data.times import iso_time
 
-_IN_ADDRESS = "@"
+_PERSONAL = frozenset({Kind.EMAIL, Kind.PHONE, Kind.CARD, Kind.IBAN})
+"""What no label and no name of a thread may be. A number alone is none: so are tickets and teams named."""
+
+_NO_VALUES = ("null", "\\n")
+"""How databases write an empty cell into a file of text."""
+
+_IDENTITIES = (*FIELDS, "scenario", "pair")
+"""Columns by which posts are told apart or put together; masked, all would be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +33,16 @@ class Dropped:
         reason: the same for all rows that were left out for it.
         message: of this row; never holds its text.
         fault: whether the row should not have been so; a row that nobody wanted, or labelled, is none.
+        rest_lost: whether what follows in its file is lost with it.
+        thread, time: as in `Prepared`; of a row that nobody wanted, none.
     """
 
     reason: str
     message: str
     fault: bool = False
+    rest_lost: bool = False
+    thread: str | None = None
+    time: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +70,28 @@ class Preparation:
         self._mapping = mapping
         self._cleaner = cleaner
         self._masker = masker
+        self._personal = Masker(_PERSONAL)
         self._lookups = {column: Lookup(column) for column in mapping.columns()}
-        self._used = {*mapping.columns()}
+        asked = [*mapping.text, *mapping.labels.values(), *mapping.fields.values()]
+        self._used = set().union(*(self._lookups[column].roots() for column in asked))
 
     def __call__(self, row: Row | BadRow) -> Prepared | Dropped:
         """The post of a row, or why there is none."""
         if isinstance(row, BadRow):
-            return _dropped(row.message, row.field)
+            return replace(_dropped(row.message, row.field), rest_lost=row.rest_lost)
         values = row.values
         unwanted = self._unwanted(values)
         if unwanted:
             return Dropped(f"not wanted: {unwanted}", f"not wanted by its {unwanted}")
-        text = self._text(values)
-        if isinstance(text, Dropped):
-            return text
-        labels = self._labels(values)
-        if isinstance(labels, Dropped):
-            return labels
-        return self._written(values, *text, labels)
+        fields, unread = self._fields(values)
+        thread = str(fields["thread"]) if self._mapping.first_of_thread and "thread" in fields else None
+        time = datetime.fromisoformat(fields["time"]).timestamp() if "time" in fields else None
+        content = self._content(values)
+        if isinstance(content, Dropped):
+            # It is its thread's first message nevertheless, or an answer to it would pass for that.
+            return replace(content, thread=thread, time=time)
+        line, facts = self._written(values, *content, fields)
+        return Prepared(line, thread, time, {**facts, "unread": unread})
 
     def met(self, row: Row, asked: set[str]) -> set[str]:
         """Which of the columns that are asked for stand in the row."""
@@ -90,6 +106,14 @@ class Preparation:
             if plain_value(self._lookups[column](values)) in unwanted:
                 return column
         return None
+
+    def _content(self, values: Mapping[str, Any]) -> tuple[str, frozenset[str], dict[str, str | None]] | Dropped:
+        """Text, what was cleaned off it, and labels."""
+        text = self._text(values)
+        if isinstance(text, Dropped):
+            return text
+        labels = self._labels(values)
+        return labels if isinstance(labels, Dropped) else (*text, labels)
 
     def _text(self, values: Mapping[str, Any]) -> tuple[str, frozenset[str]] | Dropped:
         """What the writer wrote, and what was cleaned off."""
@@ -115,67 +139,96 @@ class Preparation:
             if isinstance(value, list | dict):
                 return _dropped(f"expected a label, found {type(value).__name__}", column)
             label = plain_value(value)
-            label = self._mapping.rename.get(head, {}).get(label, label)
+            renamed = self._mapping.rename.get(head, {}).get(label)
+            if renamed is None and label.lower() in _NO_VALUES:
+                label = ""
+                renamed = self._mapping.rename.get(head, {}).get(label)
+            label = label if renamed is None else renamed
+            if self._is_personal(label):
+                return _dropped("the label holds personal data", column)
             if label:
-                labels[head] = None if label == NO_LABEL else label
+                labels[head] = None if renamed == NO_LABEL else label
         return labels or Dropped("no label of any head", "no label of any head")
 
     def _written(
-        self, values: Mapping[str, Any], text: str, removed: frozenset[str], labels: Mapping[str, str | None]
-    ) -> Prepared:
-        fields, unread = self._fields(values)
-        names = {"text", *self._mapping.labels, *self._mapping.fields}
+        self,
+        values: Mapping[str, Any],
+        text: str,
+        removed: frozenset[str],
+        labels: Mapping[str, str | None],
+        fields: Mapping[str, Any],
+    ) -> tuple[str, dict[str, Any]]:
+        """The post as JSON, and what is counted of it."""
+        names = {"text", *self._mapping.labels, *_IDENTITIES}
         others = {_free(name, names): self._masked(value) for name, value in self._others(values)}
         masked, counts = self._masker.mask(text)
-        return Prepared(
-            line=json_line({"text": masked, **labels, **fields, **others}),
-            thread=plain_value(fields.get("thread")) or None if self._mapping.first_of_thread else None,
-            time=datetime.fromisoformat(fields["time"]).timestamp() if "time" in fields else None,
-            facts={
-                "labels": dict(labels),
-                "masked": {kind.value: count for kind, count in sorted(counts.items())},
-                "removed": sorted(removed),
-                "unread": unread,
-            },
-        )
+        facts = {
+            "labels": dict(labels),
+            "masked": {kind.value: count for kind, count in sorted(counts.items())},
+            "removed": sorted(removed),
+        }
+        return json_line({"text": masked, **labels, **fields, **others}), facts
 
     def _fields(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """The fields of a post, its author under a pseudonym; and those that could not be read."""
+        """The fields of a post, persons among them under a pseudonym; and those that could not be read."""
         fields: dict[str, Any] = {}
         unread = []
-        for name, column in self._mapping.fields.items():
-            value = self._lookups[column](values)
-            if plain_value(value) == "":
+        for name, value in self._field_values(values):
+            plain = plain_value(value)
+            if not plain or plain.lower() in _NO_VALUES:
                 continue
-            if name == "time":
-                value = iso_time(value, self._mapping.time_format)
-            elif isinstance(value, list | dict):
-                value = None
-            elif name == "author" or _IN_ADDRESS in str(value):
-                value = pseudonym(plain_value(value))
-            if value is None:
+            found = self._field(name, value, plain)
+            if found is None:
                 unread.append(name)
             else:
-                fields[name] = value
+                fields[name] = found
         return fields, unread
+
+    def _field_values(self, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """What was asked for; and columns that have the name of a field, where all columns are kept."""
+        for name, column in self._mapping.fields.items():
+            yield name, self._lookups[column](values)
+        for name in _IDENTITIES if self._mapping.keep is None else ():
+            if name in values and name not in self._used and name not in self._mapping.fields:
+                yield name, values[name]
+
+    def _field(self, name: str, value: Any, plain: str) -> Any:
+        """The field as it is written; `None` where it cannot be read."""
+        if name == "time":
+            return iso_time(value, self._mapping.time_format)
+        if isinstance(value, list | dict):
+            return None
+        if name == "author" or self._is_personal(plain):
+            return pseudonym(plain)
+        return value if isinstance(value, int) and not isinstance(value, bool) else plain
+
+    def _is_personal(self, text: str) -> bool:
+        return not text.isdigit() and bool(self._personal.find(text))
 
     def _others(self, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if self._mapping.keep is None:
-            yield from ((name, value) for name, value in values.items() if name not in self._used)
+            yield from (
+                (name, value) for name, value in values.items() if name not in self._used and name not in _IDENTITIES
+            )
             return
         for name in self._mapping.keep:
-            if name in values:
-                yield name, values[name]
+            value = self._lookups[name](values)
+            if value is not None or name in values:
+                yield name, value
 
     def _masked(self, value: Any) -> Any:
-        """A value, however nested, with its texts masked."""
-        if isinstance(value, str):
-            return self._masker.mask(value)[0]
-        if isinstance(value, list):
-            return [self._masked(item) for item in value]
+        """A value, however nested, with all that it says masked; a number that is masked becomes a text."""
+        if value is None or isinstance(value, bool):
+            return value
         if isinstance(value, Mapping):
-            return {key: self._masked(item) for key, item in value.items()}
-        return value
+            return {self._masked(str(key)): self._masked(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._masked(item) for item in value]
+        if isinstance(value, date):
+            return value.isoformat()
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        masked, _ = self._masker.mask(text)
+        return value if masked == text and isinstance(value, str | int | float) else masked
 
 
 def pseudonym(name: str) -> str:

@@ -26,6 +26,8 @@ class ImportReport:
         masked: how much personal data was masked in their texts, by kind; and `posts`, in how many of them.
         removed: from how many of them HTML, quotes or a signature were cut.
         unread: fields that were left out because they could not be read, and how often.
+        lost: rows with which all that follows in their files was lost.
+        not_found: columns that were asked for and stand in no row.
         first: the first rows that were left out, in order.
     """
 
@@ -37,6 +39,8 @@ class ImportReport:
     masked: Counter[str] = field(default_factory=Counter)
     removed: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
+    lost: list[BadRow] = field(default_factory=list)
+    not_found: list[str] = field(default_factory=list)
     first: list[BadRow] = field(default_factory=list)
 
     @property
@@ -45,8 +49,12 @@ class ImportReport:
         return self.reasons.total()
 
     @classmethod
-    def of(cls, work: WorkFile, heads: Iterable[str]) -> "ImportReport":
-        """The report of work that is done."""
+    def of(cls, work: WorkFile, heads: Iterable[str], columns: Iterable[str] = ()) -> "ImportReport":
+        """The report of work that is done.
+
+        Args:
+            columns: that were asked for.
+        """
         report = cls(reasons=work.reasons(), faults=work.faults(), labels={head: Counter() for head in heads})
         for facts, posts in work.facts():
             report._count(facts, posts)
@@ -57,6 +65,8 @@ class ImportReport:
             reason: {source: ranges(numbers) for source, numbers in by_source.items()}
             for reason, by_source in sorted(lines.items())
         }
+        report.lost = [BadRow(left.source, left.line, left.message) for left in work.lost()]
+        report.not_found = sorted(set(columns) - work.met())
         report.first = [BadRow(left.source, left.line, left.message) for left in islice(work.dropped(), FIRST_ROWS)]
         return report
 
@@ -76,6 +86,8 @@ class ImportReport:
             "masked": dict(sorted(self.masked.items())),
             "removed": dict(sorted(self.removed.items())),
             "unread": dict(sorted(self.unread.items())),
+            "lost": [str(row) for row in self.lost],
+            "not_found": self.not_found,
             "first": [str(row) for row in self.first],
         }
 

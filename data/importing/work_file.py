@@ -12,16 +12,18 @@ from data.importing.preparing import Dropped, Prepared
 
 LATER_MESSAGE = "a later message of its thread"
 
-_FORMAT = 1
+_FORMAT = 2
 _TABLES = """
 CREATE TABLE plan (job TEXT NOT NULL);
 CREATE TABLE read (source INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
 CREATE TABLE name (number INTEGER PRIMARY KEY, name TEXT UNIQUE);
 CREATE TABLE post (
-    position INTEGER PRIMARY KEY, source INTEGER, line INTEGER, thread TEXT UNIQUE, time REAL, facts TEXT, json TEXT
+    position INTEGER PRIMARY KEY, source INTEGER, line INTEGER, facts TEXT, json TEXT
 );
+CREATE TABLE thread (name TEXT PRIMARY KEY, position INTEGER, time REAL);
 CREATE TABLE dropped (
-    position INTEGER PRIMARY KEY, source INTEGER, line INTEGER, reason TEXT, message TEXT, fault INTEGER
+    position INTEGER PRIMARY KEY, source INTEGER, line INTEGER, reason TEXT, message TEXT, fault INTEGER,
+    rest_lost INTEGER
 );
 CREATE TABLE met (name TEXT PRIMARY KEY);
 """
@@ -70,23 +72,13 @@ class WorkFile:
 
     def add(self, place: Place, outcome: Prepared | Dropped) -> None:
         """What became of a row."""
+        if outcome.thread is not None and not self._is_first(place, outcome.thread, outcome.time):
+            outcome = outcome if isinstance(outcome, Dropped) else Dropped(LATER_MESSAGE, LATER_MESSAGE)
         if isinstance(outcome, Dropped):
-            self._drop(place, outcome)
+            self._drop(self._numbered(place), outcome)
             return
-        if outcome.thread is not None:
-            known = self._database.execute(
-                "SELECT position, name, line, time FROM post JOIN name ON source = number WHERE thread = ?",
-                (outcome.thread,),
-            ).fetchone()
-            if known:
-                if not _is_earlier(outcome.time, known[3]):
-                    self._drop(place, Dropped(LATER_MESSAGE, LATER_MESSAGE))
-                    return
-                self._database.execute("DELETE FROM post WHERE position = ?", (known[0],))
-                self._drop(Place(*known[:3]), Dropped(LATER_MESSAGE, LATER_MESSAGE))
-        facts = json.dumps(outcome.facts, sort_keys=True, ensure_ascii=True)
-        row = (*self._numbered(place), outcome.thread, outcome.time, facts, outcome.line)
-        self._database.execute("INSERT INTO post VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        facts = json.dumps(outcome.facts, sort_keys=True)
+        self._database.execute("INSERT INTO post VALUES (?, ?, ?, ?, ?)", (*self._numbered(place), facts, outcome.line))
 
     def commit(self, source: int, rows: int, met: set[str]) -> None:
         """Keep what was added, `rows` of a source being done.
@@ -122,6 +114,14 @@ class WorkFile:
         """How many rows were left out that should not have been as they are."""
         return int(self._database.execute("SELECT COUNT(*) FROM dropped WHERE fault").fetchone()[0])
 
+    def lost(self) -> list[Left]:
+        """The rows with which all that follows in their files was lost."""
+        found = self._database.execute(
+            "SELECT name, line, reason, message FROM dropped JOIN name ON source = number WHERE rest_lost "
+            "ORDER BY position"
+        )
+        return [Left(*row) for row in found]
+
     def met(self) -> set[str]:
         """Columns that were asked for and found."""
         return {name for (name,) in self._database.execute("SELECT name FROM met")}
@@ -136,6 +136,19 @@ class WorkFile:
         for path in _files(self.path):
             path.unlink(missing_ok=True)
 
+    def _is_first(self, place: Place, thread: str, time: float | None) -> bool:
+        """Whether no earlier message of the thread was met; one that was met and is later makes room."""
+        known = self._database.execute("SELECT position, time FROM thread WHERE name = ?", (thread,)).fetchone()
+        if known and not _is_earlier(time, known[1]):
+            return False
+        self._database.execute("INSERT OR REPLACE INTO thread VALUES (?, ?, ?)", (thread, place.position, time))
+        if known:
+            later = "SELECT position, source, line FROM post WHERE position = ?"
+            for found in self._database.execute(later, known[:1]).fetchall():  # none where it was left out
+                self._database.execute("DELETE FROM post WHERE position = ?", known[:1])
+                self._drop(found, Dropped(LATER_MESSAGE, LATER_MESSAGE))
+        return True
+
     def _numbered(self, place: Place) -> tuple[int, int, int]:
         """The place with a number for its source, whose name stands in every row otherwise."""
         if place.source not in self._names:
@@ -144,12 +157,20 @@ class WorkFile:
             self._names[place.source] = found[0]
         return place.position, self._names[place.source], place.line
 
-    def _drop(self, place: Place, dropped: Dropped) -> None:
-        row = (*self._numbered(place), dropped.reason, dropped.message, dropped.fault)
-        self._database.execute("INSERT INTO dropped VALUES (?, ?, ?, ?, ?, ?)", row)
+    def _drop(self, place: tuple[int, int, int], dropped: Dropped) -> None:
+        row = (*place, dropped.reason, dropped.message, dropped.fault, dropped.rest_lost)
+        self._database.execute("INSERT INTO dropped VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def _opened(path: Path, plan: str) -> sqlite3.Connection:
+    try:
+        return _going_on(path, plan) or _begun(path, plan)
+    except (sqlite3.Error, OSError) as error:
+        raise DataError(f"{path}: the work cannot be kept there: {error}; name another output") from error
+
+
+def _going_on(path: Path, plan: str) -> sqlite3.Connection | None:
+    """The work of an equal job, if there is any."""
     path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path)
     try:
@@ -164,6 +185,10 @@ def _opened(path: Path, plan: str) -> sqlite3.Connection:
             raise DataError(
                 f"{path}: another import is writing there; wait for its end, or name another output"
             ) from error
+    return None
+
+
+def _begun(path: Path, plan: str) -> sqlite3.Connection:
     for old in _files(path):
         old.unlink(missing_ok=True)
     database = sqlite3.connect(path)

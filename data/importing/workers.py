@@ -6,13 +6,18 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import islice
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, get_context, parent_process
+from typing import Any
 
+from data.errors import DataError
 from data.importing.preparing import Dropped, Preparation, Prepared
 from data.tables.rows import BadRow, Row
 
 CHUNK = 1_000
+"""Rows that are worked on, and committed, together; fewer where they are long."""
+
+_MOST_CHARACTERS = 4 * 2**20
 
 Outcome = tuple[str, int, Prepared | Dropped]
 """Where a row stands, its source and line, and what became of it."""
@@ -27,10 +32,13 @@ _preparation: Preparation
 
 
 def outcomes(rows: Iterable[Row | BadRow], preparation: Preparation, workers: int) -> Iterator[list[Outcome]]:
-    """What becomes of rows, a chunk of `CHUNK` at a time, in order.
+    """What becomes of rows, at most `CHUNK` at a time, in order.
 
     Args:
         workers: processes; with one, this process does the work itself.
+
+    Raises:
+        DataError: a process was killed, most likely because memory ran out.
     """
     chunks = _chunks(iter(rows))
     if workers == 1:
@@ -46,6 +54,11 @@ def outcomes(rows: Iterable[Row | BadRow], preparation: Preparation, workers: in
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a process of this import was killed, most likely because memory ran out; what is done is kept: give "
+                "the same command with fewer --workers"
+            ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -56,8 +69,25 @@ def available_workers() -> int:
 
 
 def _chunks(rows: Iterator[Row | BadRow]) -> Iterator[Chunk]:
-    while chunk := list(islice(rows, CHUNK)):
+    chunk: Chunk = []
+    characters = 0
+    for row in rows:
+        chunk.append(row)
+        characters += _length(row.values) if isinstance(row, Row) else 0
+        if len(chunk) == CHUNK or characters > _MOST_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
         yield chunk
+
+
+def _length(value: Any) -> int:
+    """About how many characters a value holds."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_length, value.values()))
+    return sum(map(_length, value)) if isinstance(value, list) else 8
 
 
 def _prepared(chunk: Chunk, preparation: Preparation) -> list[Outcome]:

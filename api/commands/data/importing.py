@@ -187,9 +187,15 @@ def _tell(job: "ImportJob", report: "ImportReport", as_json: bool) -> None:
                 note(f"  {rows} x {reason}")
             note("the first of them:")
             note(describe_bad_rows(report.first, report.dropped))
+    for column in report.not_found:
+        note(f"no row has {column!r}, which was asked for")
+    for row in report.lost:
+        note(f"lost: {row}")
     note(f"wrote {report.kept} posts to {job.target}, and what became of every row to {job.report_file}")
     if report.faults > MAX_BAD_SHARE * total:
         note(f"more than {MAX_BAD_SHARE:.0%} of the rows are bad; mend them, or check the names of the columns")
+        raise typer.Exit(1)
+    if report.lost or not set(job.mapping.labels.values()).isdisjoint(report.not_found):
         raise typer.Exit(1)
 
 
@@ -211,7 +217,7 @@ def _renamed(arguments: list[str]) -> dict[str, dict[str, str]]:
 def _values(arguments: list[str], flag: str) -> dict[str, tuple[str, ...]]:
     values: dict[str, tuple[str, ...]] = {}
     for argument in arguments:
-        column, equals, value = argument.partition("=")
+        column, equals, value = argument.rpartition("=")  # an expression may hold further ones
         if not column or not equals:
             raise ConfigurationError(f"{flag} {argument!r}: expected COLUMN=VALUE")
         values[column] = (*values.get(column, ()), value)

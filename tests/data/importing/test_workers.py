@@ -32,5 +32,13 @@ def test_rows_come_back_in_order_and_few_are_read_ahead(workers: int) -> None:
     assert lines == list(range(20 * CHUNK + 1))
 
 
+def test_long_rows_are_worked_on_fewer_at_a_time() -> None:
+    long = [Row("a.csv", line, {"text": "x", "kind": "x", "raw": [{"html": "y" * 2**20}]}) for line in range(12)]
+    keep = Preparation(ColumnMapping().updated(labels={"kind": "kind"}, keep=[]), Cleaner(), Masker())
+    chunks = [len(chunk) for chunk in outcomes(iter(long), keep, 1)]
+    assert sum(chunks) == 12
+    assert max(chunks) <= 5
+
+
 def test_processors_are_those_that_this_process_may_use() -> None:
     assert 1 <= available_workers() <= (os.cpu_count() or 1)
