@@ -1,5 +1,7 @@
 """Labelled posts read from files, every row checked against the taxonomy."""
 
+import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +19,19 @@ from data.times import iso_time
 # The first of these columns that a row has names what a split must not tear apart.
 GROUP_FIELDS = ("group", "scenario", "thread")
 
+# In these columns a row names what it belongs to: `null`, as databases export it, is no name.
+_NAMES = frozenset({*POST_FIELDS, *GROUP_FIELDS, "pair"}) - {"text"}
+_NO_NAME = frozenset({"null", r"\n"})
+
 MAX_BAD_SHARE = 0.05
 SHOWN_BAD_ROWS = 10
 
 # A column is taken for a head when its values repeat like labels do.
 _MAX_FOUND_LABELS = 500
 _MIN_ROWS_PER_LABEL = 2.0
+
+# What may be shown of a value that is no label: a stray text of a customer's, or an address, is not to be printed.
+_WORD = re.compile(r"[^\s@]{1,30}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +90,21 @@ class LabelledFile:
         Raises:
             DataError: as `read_examples`; or the file was changed since it was first read.
         """
+        for _, example in self.with_values():
+            yield example
+
+    def with_values(self) -> Iterator[tuple[dict[str, Any], Example]]:
+        """Every good row, with the values that its file gives; raises as `__iter__`."""
         self._unchanged()
         self.bad, self.bad_rows, good = [], 0, 0
-        for example in iter_examples(self.path, self._taxonomy):
-            if isinstance(example, BadRow):
+        for row in read_rows(self.path):
+            example = row if isinstance(row, BadRow) else _example(row, self._taxonomy)
+            if isinstance(row, Row) and isinstance(example, Example):
+                good += 1
+                yield row.values, example
+            elif isinstance(example, BadRow):
                 self.bad_rows += 1
                 self.bad += [example] if len(self.bad) < SHOWN_BAD_ROWS else []
-            else:
-                good += 1
-                yield example
         _refuse_bad(str(self.path), good, self.bad_rows, self.bad, self._max_bad_share)
         self._unchanged()
 
@@ -202,7 +217,11 @@ def _example(row: Row, taxonomy: Taxonomy) -> Example | BadRow:
         return labels
     if not labels:
         return row.bad(f"no label of any head {[head.name for head in taxonomy]}")
-    rest = {name: _text(value) for name, value in row.values.items() if name not in labels and name != "text"}
+    rest = {
+        name: _name(value) if name in _NAMES else _text(value)
+        for name, value in row.values.items()
+        if name not in labels and name != "text"
+    }
     return Example(
         post=Post(text, **{name: rest[name] for name in POST_FIELDS if rest.get(name)}),
         labels=labels,
@@ -228,7 +247,7 @@ def _labels(row: Row, taxonomy: Taxonomy) -> dict[str, str | None] | BadRow:
         elif value in head.labels:
             labels[head.name] = value
         else:
-            return row.bad(f"{_brief(value)} is not a label of this head", head.name)
+            return row.bad(f"{_described(value)} is not a label of this head", head.name)
     return labels
 
 
@@ -237,9 +256,17 @@ def _is_date(value: str) -> bool:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    empty = value is None or (isinstance(value, float) and math.isnan(value))  # as Parquet files may have it
+    return "" if empty else str(value)
 
 
-def _brief(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
+def _name(value: Any) -> str:
+    name = _text(value).strip()
+    return "" if name.lower() in _NO_NAME else name
+
+
+def _described(value: Any) -> str:
+    shown = str(value)
+    if not isinstance(value, str | int | float):
+        return f"a {type(value).__name__}"
+    return repr(value) if _WORD.fullmatch(shown) else f"a text of {len(shown)} characters"

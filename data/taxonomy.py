@@ -21,7 +21,19 @@ HEAD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 NO_LABEL = "null"
 """How a file without types says that no label of an optional head applies."""
 RESERVED_NAMES = frozenset(
-    {*POST_FIELDS, "group", "scenario", "embedding", "triage", "action", "routed_to", "reasons", "error", "truncated"}
+    {
+        *POST_FIELDS,
+        "group",
+        "scenario",
+        "pair",
+        "embedding",
+        "triage",
+        "action",
+        "routed_to",
+        "reasons",
+        "error",
+        "truncated",
+    }
 )
 
 

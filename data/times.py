@@ -1,10 +1,14 @@
 """Times: as exports write them, brought into ISO 8601, and back into numbers."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-# Unix time in seconds reaches this in the year 5138, in milliseconds it passed it in 1973.
-_MILLISECONDS_FROM = 1e11
+_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+# By their digits, which tell them apart from the year 2001 to 2286.
+_SECONDS, _MILLISECONDS = 10, 13
+_DATE, _DATE_AND_TIME = 8, (12, 14)
+_DATE_YEARS = range(1970, 2101)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -12,8 +16,9 @@ def iso_time(value: Any, time_format: str | None = None) -> str | None:
     """The time in ISO 8601 and UTC, or `None` where it is none; one without a zone is taken for UTC.
 
     Args:
-        value: a text in ISO 8601 (also with a space for the T, and `UTC` behind it), Unix time in seconds or
-            milliseconds, or a date of Python's.
+        value: a text in ISO 8601 (also with a space for the T, and `UTC` behind it), a date of Python's, or a number:
+            of 10 digits Unix time in seconds, of 13 in milliseconds, of 8, 12 or 14 a date, with hours and minutes,
+            and seconds, written without signs.
         time_format: as `datetime.strptime` takes it; ISO 8601 and Unix time are then not tried.
     """
     try:
@@ -42,10 +47,20 @@ def _read(value: Any) -> datetime:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     text = str(value).strip()
-    try:
-        seconds = float(text)
-    except ValueError:
+    number = _NUMBER.fullmatch(text)
+    if number is None:
         return datetime.fromisoformat(text.removesuffix("UTC").removesuffix("GMT").strip())
-    if seconds < 1e8:  # the year 1973, or 20260331
-        return datetime.fromisoformat(text)
-    return datetime.fromtimestamp(seconds / 1000 if seconds >= _MILLISECONDS_FROM else seconds, UTC)
+    return _of_digits(number[1], number[2] or "")
+
+
+def _of_digits(digits: str, fraction: str) -> datetime:
+    if len(digits) in (_SECONDS, _MILLISECONDS):
+        number = float(f"{digits}.{fraction}")
+        return datetime.fromtimestamp(number if len(digits) == _SECONDS else number / 1000, UTC)
+    if fraction.strip("0"):
+        raise ValueError
+    if len(digits) in _DATE_AND_TIME and int(digits[:4]) in _DATE_YEARS:
+        return datetime.fromisoformat(f"{digits[:_DATE]}T{digits[_DATE:]}")
+    if len(digits) == _DATE:
+        return datetime.fromisoformat(digits)
+    raise ValueError

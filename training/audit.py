@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from data.checking.clusters import joined_groups
 from data.checking.sampling import draw_sample
 from data.checking.survey import NO_LABEL, UNKNOWN, Report, key_of
+from data.errors import ConfigurationError
 from data.examples import posts_of
 from data.normalise import same_text
 from data.posts import Example
@@ -92,7 +92,10 @@ def audit(
 
     Raises:
         EncoderError: the encoder cannot be loaded.
+        ConfigurationError: the sample has no post.
     """
+    if sample is not None and sample < 1:
+        raise ConfigurationError(f"a sample of {sample} posts was asked for; one is the least, none the whole")
     size = len(examples) if sample is None else sample
     places = np.flatnonzero(draw_sample(*_hashes(examples), _codes(examples, taxonomy), size)).tolist()
     chosen = [examples[place] for place in places]
@@ -112,7 +115,9 @@ def judge(
     Args:
         embeddings: `(n_examples, hidden_size)`, of `embed`.
     """
-    together = _joined(*_hashes(examples))
+    groups, texts = _hashes(examples)
+    threads = np.array([key_of(example.post.thread) for example in examples], np.uint64)
+    together = joined_groups(np.unique(texts, return_inverse=True)[1], [groups, threads])
     suspects: list[Suspect] = []
     passed_over: dict[str, list[str]] = {}
     for head, labels in zip(taxonomy, _codes(examples, taxonomy).T, strict=True):
@@ -173,21 +178,10 @@ def _word(head: Head, code: int) -> str:
     return NO_LABEL_WORD if code == NO_LABEL else head.labels[code]
 
 
-def _joined(groups: NDArray[np.uint64], texts: NDArray[np.uint64]) -> NDArray[np.int32]:
-    """`(posts,)`: one number for all posts that a group or an equal text ties together."""
-    grouped = groups != 0
-    names, text = np.unique(texts, return_inverse=True)
-    group = np.unique(groups[grouped], return_inverse=True)[1] + len(names)
-    nodes = len(names) + len(group)
-    ties = coo_array((np.ones(len(group), np.int8), (text[grouped], group)), shape=(nodes, nodes))
-    component: NDArray[np.int32] = connected_components(ties, directed=False)[1]
-    return component[text]
-
-
 def _out_of_fold(
     embeddings: NDArray[np.float32],
     labels: NDArray[np.int64],
-    together: NDArray[np.int32],
+    together: NDArray[np.int64],
     step: str,
     report: Report | None,
 ) -> NDArray[np.float64]:

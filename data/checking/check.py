@@ -35,7 +35,9 @@ class Findings:
             `duplicate`, `near_leak`, `near_conflict`, `near_duplicate`, `group_leak` (a group or thread in two parts),
             `giveaway`.
         faults: what is to be mended; of each kind the first `KEPT_FAULTS`.
-        cautions: what may be meant so: `author_overlap`, `time_overlap`, `rare_label`, `label_spelling`.
+        caution_counts: as `counts`, of the cautions.
+        cautions: what may be meant so: `author_overlap`, `time_overlap`, `rare_label`, `label_spelling`; of each kind
+            the first `KEPT_FAULTS`.
     """
 
     posts: dict[str, int]
@@ -45,6 +47,7 @@ class Findings:
     sampled: int
     counts: dict[str, int]
     faults: list[Fault]
+    caution_counts: dict[str, int]
     cautions: list[Fault]
 
 
@@ -106,6 +109,7 @@ def findings_of(
         sampled=len(sample),
         counts=dict(faults.counts),
         faults=faults.kept,
+        caution_counts=dict(cautions.counts),
         cautions=cautions.kept,
     )
 
@@ -121,5 +125,5 @@ def _giveaways(examples: Sequence[Example], taxonomy: Taxonomy, known: Mapping[s
     head = max(taxonomy, key=lambda head: len(head.labels))
     for found in giveaways(examples, head.name):
         if found.ngram not in known:
-            said = f"{found.ngram!r} stands in {found.rows} posts, {found.share:.0%} of them {head.name} {found.label}"
-            yield Fault("giveaway", (), said)
+            said = f"{found.ngram!r} stands in {found.posts} posts, {found.share:.0%} of them {head.name} {found.label}"
+            yield Fault("giveaway", (), f"{said} (of all posts {found.base:.0%})")

@@ -21,9 +21,13 @@ def equal_posts(surveyed: Survey, taxonomy: Taxonomy) -> Iterator[Fault]:
 
 
 def nearly_equal_posts(surveyed: Survey, pairs: NDArray[np.int64], taxonomy: Taxonomy) -> Iterator[Fault]:
-    """One fault for each pair of near copies, unless both are sides of one `pair`, which are meant to be alike."""
-    tied = surveyed.pair[pairs]
-    for posts in pairs[(tied[:, 0] == 0) | (tied[:, 0] != tied[:, 1])].tolist():
+    """One fault for each pair of near copies.
+
+    Sides of one `pair` are meant to be alike; where they stand in two parts, they are a leak nevertheless.
+    """
+    tied, part = surveyed.pair[pairs], surveyed.part[pairs]
+    meant = (tied[:, 0] != 0) & (tied[:, 0] == tied[:, 1]) & (part[:, 0] == part[:, 1])
+    for posts in pairs[~meant].tolist():
         where, different = in_parts(posts, surveyed), difference(posts, surveyed, taxonomy)
         kind = "near_leak" if where else "near_conflict" if different else "near_duplicate"
         yield Fault(kind, places(posts, surveyed), f"nearly equal posts{where}{', ' if different else ''}{different}")

@@ -13,15 +13,15 @@ from data.posts import PARTS
 
 
 def group_leaks(surveyed: Survey) -> Iterator[Fault]:
-    """A fault for each group, or thread of another name, that has posts in two parts."""
+    """A fault for each group that has posts in two parts, and for each thread whose posts are not all of one group."""
     if len(surveyed.parts) < 2:
         return
-    threads = np.where(surveyed.thread == surveyed.group, 0, surveyed.thread)
-    for what, keys in (("group", surveyed.group), ("thread", threads)):
-        torn = _in_two_parts(keys, surveyed)
-        posts = np.flatnonzero(torn)
+    for what, keys in (("group", surveyed.group), ("thread", surveyed.thread)):
+        posts = np.flatnonzero(in_two_parts(keys, surveyed.part))
         for places_of_group in groups_of(keys[posts]):
             group = posts[places_of_group].tolist()
+            if what == "thread" and _are_one_group(group, surveyed):
+                continue  # which was told
             said = f"a {what} of {len(group)} posts{in_parts(group, surveyed)}"
             yield Fault("group_leak", places(_one_a_part(group, surveyed), surveyed), said)
 
@@ -65,6 +65,17 @@ def missing(surveyed: Survey) -> Mapping[str, int]:
     }
 
 
+def in_two_parts(keys: NDArray[np.uint64], part: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """`(posts,)`: which posts have a key, and one that stands in two parts."""
+    _, numbers = np.unique(keys, return_inverse=True)
+    least = np.full(int(numbers.max(initial=-1)) + 1, part.max(initial=0))
+    greatest = np.zeros_like(least)
+    np.minimum.at(least, numbers, part)
+    np.maximum.at(greatest, numbers, part)
+    torn: NDArray[np.bool_] = (least < greatest)[numbers] & (keys != 0)
+    return torn
+
+
 def _parts(surveyed: Survey) -> range:
     return range(len(surveyed.parts))
 
@@ -75,15 +86,9 @@ def _in_order(names: list[str]) -> list[int]:
     return sorted(range(len(names)), key=lambda part: PARTS.index(stems[part]) if known else part)
 
 
-def _in_two_parts(keys: NDArray[np.uint64], surveyed: Survey) -> NDArray[np.bool_]:
-    """Which posts have a key that stands in two parts."""
-    _, numbers = np.unique(keys, return_inverse=True)
-    least = np.full(int(numbers.max(initial=-1)) + 1, len(surveyed.parts))
-    greatest = np.zeros_like(least)
-    np.minimum.at(least, numbers, surveyed.part)
-    np.maximum.at(greatest, numbers, surveyed.part)
-    torn: NDArray[np.bool_] = (least < greatest)[numbers] & (keys != 0)
-    return torn
+def _are_one_group(posts: list[int], surveyed: Survey) -> bool:
+    groups = set(surveyed.group[posts].tolist())
+    return len(groups) == 1 and 0 not in groups
 
 
 def _one_a_part(posts: list[int], surveyed: Survey) -> list[int]:

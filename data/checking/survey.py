@@ -43,7 +43,7 @@ class Survey:
         line: where it begins in its file; in a list, its place from 1 on.
         text: hash of `same_text`.
         bands: `(posts, BANDS)`, of its letters: see `band_hashes`.
-        group, thread, author, pair: hash of the name; 0 where there is none.
+        group, thread, author, pair: hash of the name, of an author without case; 0 where there is none.
         time: microseconds since 1970 in UTC, or `NO_TIME`, or `ODD_TIME`.
         words: how many.
         labels: `(posts, heads)`, the index of its label, or `NO_LABEL`, or `UNKNOWN`.
@@ -156,6 +156,11 @@ def key_of(name: str | None) -> int:
     return int.from_bytes(digest) or 1
 
 
+def author_name(example: Example) -> str | None:
+    """Without case, since an address is written in either."""
+    return example.post.author and example.post.author.casefold()
+
+
 class _Columns:
     """The columns of a survey as they grow."""
 
@@ -176,7 +181,7 @@ class _Columns:
             key_of(same),
             key_of(example.group),
             key_of(post.thread),
-            key_of(post.author),
+            key_of(author_name(example)),
             key_of(example.metadata.get("pair")),
             _time(post.time),
             same.count(" ") + 1,

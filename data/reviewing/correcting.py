@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DataError
-from data.files import file_sha256, publish_folder, whole_folder
+from data.files import file_sha256, publish_folder, remove_leftovers, whole_folder
 from data.normalise import fingerprint
 from data.posts import PARTS
 from data.reviewing.suspects import Labelling, Review
@@ -18,11 +18,13 @@ from data.splitting.part_files import MANIFEST
 from data.tables.reading import count_rows, read_rows
 from data.tables.rows import BadRow, Row
 from data.tables.writing import table_writer
-from data.taxonomy import NO_LABEL
+from data.taxonomy import NO_LABEL, Taxonomy
 
 TEST = "test"
 _CHUNK = 500
 _SHOWN = 10
+_SHOWN_LABELS = 30
+_LONGEST_LABEL = 40  # in characters, of those that are shown: a longer one may be a text in the wrong column
 
 
 @dataclass(slots=True)
@@ -43,7 +45,12 @@ class Corrected:
 
 
 def correct_parts(
-    parts: Path, review: Review, review_file: Path, output: Path, report: Callable[[str, int, int | None], None]
+    parts: Path,
+    review: Review,
+    review_file: Path,
+    output: Path,
+    report: Callable[[str, int, int | None], None],
+    taxonomy: Taxonomy | None = None,
 ) -> Corrected:
     """Copy a folder of parts with the corrections of a review applied to all of them but the test part.
 
@@ -53,10 +60,12 @@ def correct_parts(
 
     Args:
         report: told of progress.
+        taxonomy: says which labels a head has; without, or where it has no such head, those that its posts carry.
 
     Raises:
-        DataError: the folder has no parts, or one that cannot be read; a correct label is none of its head's; no post
-            matches any correction; `output` has something in it. Nothing is written then.
+        DataError: the folder has no parts, or one that cannot be read; the test part is not the one of the manifest; a
+            correct label is none of its head's; no post matches any correction; `output` has something in it. Nothing
+            is written then.
     """
     files = {name: parts / f"{name}.jsonl" for name in PARTS if (parts / f"{name}.jsonl").is_file()}
     if not files.keys() - {TEST}:
@@ -65,9 +74,12 @@ def correct_parts(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise DataError(f"{output}: exists; name a new folder, so that the parts as they were are kept")
     manifest = _manifest(parts / MANIFEST)
-    work = _Work(review)
+    if manifest and TEST in files:
+        _same_test(files[TEST], manifest)
+    work = _Work(review, taxonomy)
     total = sum(count_rows(path) or 0 for path in files.values())
-    with whole_folder(output.parent) as temporary:
+    remove_leftovers(output)
+    with whole_folder(output.parent, output.name) as temporary:
         for name, path in files.items():
             target = temporary / path.name
             if name == TEST:
@@ -88,13 +100,14 @@ def correct_parts(
 class _Work:
     """Corrections as they are applied row by row."""
 
-    def __init__(self, review: Review) -> None:
+    def __init__(self, review: Review, taxonomy: Taxonomy | None) -> None:
         self._corrections = review.corrections
         # A fingerprint takes longer than all else, and most labels are under no suspicion.
         self._given: defaultdict[str, set[str]] = defaultdict(set)
         for labelling in review.corrections:
             self._given[labelling.head].add(labelling.given)
-        self._labels: defaultdict[str, set[str]] = defaultdict(set)
+        self._labels: defaultdict[str, set[str]] = defaultdict(set)  # that stand in the data
+        self._allowed = {head.name: {*head.labels, *([NO_LABEL] if head.optional else [])} for head in taxonomy or ()}
         self._matched: set[Labelling] = set()
         self._in_test: set[Labelling] = set()
         self._done = Corrected()
@@ -120,17 +133,9 @@ class _Work:
         """What was done, once all rows have been seen.
 
         Raises:
-            DataError: a label that no post of the head carries; corrections of which none matches.
+            DataError: a label that its head does not have; corrections of which none matches.
         """
-        strange = [
-            f"  {correction.where}: label: {correction.label!r} is no label of {labelling.head}, whose posts carry "
-            f"{', '.join(sorted(self._labels[labelling.head])) or 'none at all'}"
-            for labelling, correction in self._corrections.items()
-            if correction.label not in self._labels[labelling.head]
-        ]
-        if strange:
-            more = [f"  … and {len(strange) - _SHOWN} more"] if len(strange) > _SHOWN else []
-            raise DataError("\n".join([f"{parts}: labels that the data does not know:", *strange[:_SHOWN], *more]))
+        self._refuse_strange(parts)
         found = self._matched | self._in_test
         if self._corrections and not found:
             raise DataError(
@@ -142,6 +147,22 @@ class _Work:
             correction.where for labelling, correction in self._corrections.items() if labelling not in found
         ]
         return self._done
+
+    def _refuse_strange(self, parts: Path) -> None:
+        labels = {labelling.head: self._labels[labelling.head] for labelling in self._corrections} | self._allowed
+        strange = {
+            correction.where: labelling.head
+            for labelling, correction in self._corrections.items()
+            if correction.label not in labels[labelling.head]
+        }
+        if not strange:
+            return
+        # What stands in the cell is not told: it may be a remark, and hold a text.
+        lines = [f"  {where}: label: no label of {head}" for where, head in strange.items()]
+        more = [f"  … and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        heads = [f"  {head} has {_listed(labels[head])}" for head in sorted(set(strange.values()))]
+        told = f"{parts}: corrections to unknown labels; for one that no post carries yet (null too), name a taxonomy"
+        raise DataError("\n".join([f"{told} that has it, --taxonomy FILE:", *lines[:_SHOWN], *more, *heads]))
 
     def _corrections_of(self, row: Row) -> list[Labelling]:
         doubted = []
@@ -163,6 +184,20 @@ class _Work:
 def _word(value: Any) -> str:
     """The label as a review names it; empty where it is unknown."""
     return NO_LABEL if value is None else value.strip() if isinstance(value, str) else ""
+
+
+def _listed(labels: set[str]) -> str:
+    short = sorted(label for label in labels if len(label) <= _LONGEST_LABEL)[:_SHOWN_LABELS]
+    return ", ".join([*short, *([f"{len(labels) - len(short)} more"] if len(short) < len(labels) else [])]) or "none"
+
+
+def _same_test(test: Path, manifest: Mapping[str, Any]) -> None:
+    listed = manifest["parts"].get(TEST)
+    if listed is not None and listed.get("sha256") != file_sha256(test):
+        raise DataError(
+            f"{test}: not the file that {MANIFEST} tells of, whose SHA-256 is another: it was changed since the split; "
+            "put it back, or split anew"
+        )
 
 
 def _reported(path: Path, report: Callable[[str, int, int | None], None], total: int) -> Iterator[Row]:

@@ -1,18 +1,21 @@
 """Suspected label errors, written for a person to judge, and the judgements read back."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from data.errors import DataError
-from data.files import whole_file
+from data.files import remove_leftovers, whole_file
 from data.normalise import fingerprint
 from data.posts import Example
-from data.tables.reading import read_rows
+from data.tables.dialects import PLAIN
+from data.tables.reading import read_rows, table_format
 from data.tables.rows import BadRow, Row
 from data.tables.writing import output_format, table_writer
+from data.taxonomy import HEAD_NAME, RESERVED_NAMES
 
 RIGHT, WRONG = "right", "wrong"
 
@@ -28,8 +31,12 @@ _COLUMNS: dict[str, Any] = {
     "label": str,
     "text": str,
 }
-# What a spreadsheet takes for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet takes for a formula; and, of a label, for a number, a date or a truth, which it writes otherwise.
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NO_WORD = re.compile(
+    r"[=+\-@\t\r'.\d]|(true|false)$|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ ./-]?\d", re.IGNORECASE
+)
+_SHEETS = ("csv", "tsv")
 _SHOWN = 10
 
 
@@ -83,7 +90,7 @@ def write_suspects(path: Path, suspects: Sequence[Suspected], examples: Sequence
     """Write suspects as they come, in the format of the file's ending, each with an empty `verdict` and `label`.
 
     Equal posts with the same label make one row: they are judged, and corrected, together. Where a spreadsheet would
-    read a text as a formula, an apostrophe stands before it in CSV and TSV.
+    read a text as a formula, or a label as no word, an apostrophe stands before it in CSV and TSV.
 
     Args:
         examples: that the suspects' indices count.
@@ -92,10 +99,12 @@ def write_suspects(path: Path, suspects: Sequence[Suspected], examples: Sequence
         How many rows were written.
 
     Raises:
-        DataError: the ending is of no format that rows are written in.
+        DataError: the ending is of no format that rows are written in, or `refuse_review` refuses the path.
     """
+    refuse_review(path)
     kind = output_format(path)
-    shield = _shielded if kind in ("csv", "tsv") else str
+    shield, shield_label = (_before(_FORMULA), _before(_NO_WORD)) if kind in _SHEETS else (str, str)
+    remove_leftovers(path)
     written: set[Labelling] = set()
     with whole_file(path) as temporary, table_writer(temporary, kind, _COLUMNS) as writer:
         for suspect in suspects:
@@ -106,12 +115,12 @@ def write_suspects(path: Path, suspects: Sequence[Suspected], examples: Sequence
             written.add(labelling)
             writer.write(
                 {
-                    "where": example.origin,
+                    "where": shield(example.origin or ""),
                     **({"id": shield(example.post.id)} if example.post.id else {}),
                     "fingerprint": labelling.fingerprint,
-                    "head": suspect.head,
-                    "given": suspect.given,
-                    "suggested": suspect.suggested,
+                    "head": shield_label(suspect.head),
+                    "given": shield_label(suspect.given),
+                    "suggested": shield_label(suspect.suggested),
                     "probability": round(suspect.probability, 6),
                     "verdict": "",
                     "label": "",
@@ -119,6 +128,26 @@ def write_suspects(path: Path, suspects: Sequence[Suspected], examples: Sequence
                 }
             )
     return len(written)
+
+
+def refuse_review(path: Path) -> None:
+    """Let no suspects be written over what a person wrote: at most over suspects of which none is reviewed.
+
+    Raises:
+        DataError: the file holds verdicts, or something else than suspects.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return
+    verdicts = 0
+    for row in read_rows(path):
+        if isinstance(row, BadRow) or not {"fingerprint", "verdict", "label"} <= row.values.keys():
+            raise DataError(f"{path}: exists, and holds something else than suspects; name another file for them")
+        verdicts += any(_cell(row, name) != "" for name in ("verdict", "label"))
+    if verdicts:
+        raise DataError(
+            f"{path}: exists, and {verdicts} of its rows are reviewed; apply them (`triage data correct`), or name "
+            "another file for the suspects"
+        )
 
 
 def read_review(path: Path) -> Review:
@@ -133,11 +162,13 @@ def read_review(path: Path) -> Review:
     verdicts: dict[Labelling, Correction] = {}
     problems: list[BadRow] = []
     unreviewed = 0
+    bare = _bare if table_format(path) in _SHEETS else str.strip
     for row in read_rows(path):
         if isinstance(row, BadRow):
-            problems.append(row)
+            said = "not UTF-8; save the review as UTF-8 (in a spreadsheet: CSV UTF-8)"
+            problems.append(replace(row, message=said) if row.message == PLAIN.fault else row)
             continue
-        found = _verdict(row)
+        found = _verdict(row, bare)
         if isinstance(found, BadRow):
             problems.append(found)
         elif found is None:
@@ -163,14 +194,16 @@ def by_label(counts: Mapping[tuple[str, str, str], int]) -> dict[str, dict[str, 
     return nested
 
 
-def _verdict(row: Row) -> tuple[Labelling, Correction] | BadRow | None:
+def _verdict(row: Row, bare: Callable[[str], str]) -> tuple[Labelling, Correction] | BadRow | None:
     """`None` where there is none; a label that stands is its own correction."""
     cells = {name: _cell(row, name) for name in ("fingerprint", "head", "given", "suggested", "verdict", "label")}
     for name, cell in cells.items():
         if cell is None or (cell == "" and name in ("fingerprint", "head", "given")):
             # What stands there is not told: in a row that was torn apart it may be the text.
             return row.bad(f"expected a text{'' if cell is None else ', found an empty cell'}", name)
-    fingerprint, head, given, suggested, verdict, label = (str(cell) for cell in cells.values())
+    fingerprint, head, given, suggested, verdict, label = (bare(str(cell)) for cell in cells.values())
+    if not HEAD_NAME.fullmatch(head) or head in RESERVED_NAMES:
+        return row.bad("expected the name of a head, found something else", "head")
     verdict, label = verdict.lower(), label or (suggested if verdict.lower() == WRONG else "")
     problem = _contradiction(verdict, label, given)
     if problem:
@@ -199,5 +232,11 @@ def _cell(row: Row, name: str) -> str | None:
     return value.strip() if isinstance(value, str) else None
 
 
-def _shielded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _before(taken: re.Pattern[str]) -> Callable[[str], str]:
+    """An apostrophe before what a spreadsheet would take for something else."""
+    return lambda text: f"'{text}" if taken.match(text) else text
+
+
+def _bare(cell: str) -> str:
+    """Without the apostrophe, whether the spreadsheet kept it or not."""
+    return cell[1:] if cell.startswith("'") and _NO_WORD.match(cell[1:]) else cell

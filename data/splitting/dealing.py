@@ -8,14 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.checking.clusters import joined_groups, near_clusters
-from data.checking.survey import NO_TIME, ODD_TIME, Report, Source, Survey, near_pairs, survey
+from data.checking.leaks import in_two_parts
+from data.checking.survey import NO_TIME, ODD_TIME, Report, Source, Survey, author_name, near_pairs, survey
 from data.posts import Example
 from data.splitting.parts import draw, no_time, odd_time, part_at
 from data.taxonomy import Taxonomy
 
 WAYS = ("group", "author", "time", "random")
-EQUAL_EARLIER, NEAR_EARLIER = -1, -2
-"""In `Deal.part`: left out, because an equal post, or a near copy, stands in an earlier part."""
+EQUAL_EARLIER, NEAR_EARLIER, GROUP_EARLIER = -1, -2, -3
+"""In `Deal.part`: left out, and why."""
+_LEFT_OUT = {
+    "equal_post_in_an_earlier_part": EQUAL_EARLIER,
+    "near_copy_in_an_earlier_part": NEAR_EARLIER,
+    "group_or_thread_in_an_earlier_part": GROUP_EARLIER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,18 @@ class Deal:
     largest: int
     torn: int
 
+    def left_out(self) -> dict[str, int]:
+        """How many posts are in no part, by why."""
+        return {why: int((self.part == code).sum()) for why, code in _LEFT_OUT.items()}
+
+    def torn_groups(self) -> int:
+        """How many groups and threads stand in two parts, as they may after a split at random."""
+        kept = self.part >= 0
+        torn = [
+            keys[kept][in_two_parts(keys[kept], self.part[kept])] for keys in (self.survey.group, self.survey.thread)
+        ]
+        return len(np.unique(np.concatenate(torn)))
+
 
 @dataclass(slots=True)
 class _Names:
@@ -49,7 +67,7 @@ class _Names:
 
     def add(self, example: Example, same: str) -> None:
         """Note the post's text and its group or author."""
-        name = {"group": example.group, "author": example.post.author or example.group}.get(self.by)
+        name = {"group": example.group, "author": author_name(example) or example.group}.get(self.by)
         self.draws.append(0.0 if name or self.by == "time" else draw(same, self.seed))
         self.bytes += (name or "").encode(errors="surrogatepass")
         self.ends.append(len(self.bytes))
@@ -69,12 +87,14 @@ def deal(
 ) -> Deal:
     """Split as `split_by_group`, `split_by_time` and `split_at_random` do, with near copies kept together.
 
-    By author, posts of one author stay together as well as those of one group. Of a split by time, a post is left out
-    if one of its cluster of near copies stands in an earlier part.
+    By group, a thread stays whole as well; by author, also posts of one author. Of a split by time, a post is left out
+    if one of its cluster of near copies, of its group or of its thread stands in an earlier part. A near copy of an old
+    post may bring its cluster another name, and so move it.
 
     Args:
         by: one of `WAYS`.
-        near_copies: without them, the parts are those of the functions named.
+        near_copies: without them, the parts are those of the functions named, unless a thread has posts of two groups,
+            or by time a group or thread posts in two parts.
 
     Raises:
         DataError: a file cannot be read; by time, a post has none that can be read.
@@ -85,10 +105,11 @@ def deal(
     clusters, torn = near_clusters(surveyed.text, pairs)
     if by == "time":
         order = _in_time(surveyed)
-        part, kept_together = _by_time(surveyed.text, clusters, order, shares), clusters
+        part, kept_together = _by_time(surveyed, clusters, order, shares), clusters
     else:
         order = np.arange(len(surveyed))
-        keys = {"group": [surveyed.group], "author": [surveyed.author, surveyed.group]}.get(by, [])
+        named = [surveyed.group, surveyed.thread]
+        keys = {"group": named, "author": [surveyed.author, *named]}.get(by, [])
         kept_together = joined_groups(clusters, keys)
         part = _drawn(kept_together, surveyed, names, shares)
     return Deal(surveyed, shares, part, order, int(np.bincount(kept_together).max(initial=0)), torn)
@@ -125,18 +146,21 @@ def _in_time(surveyed: Survey) -> NDArray[np.int64]:
 
 
 def _by_time(
-    texts: NDArray[np.uint64], clusters: NDArray[np.int64], order: NDArray[np.int64], shares: Mapping[str, float]
+    surveyed: Survey, clusters: NDArray[np.int64], order: NDArray[np.int64], shares: Mapping[str, float]
 ) -> NDArray[np.int64]:
-    part = np.zeros(len(texts), np.int64)
-    known = np.zeros(int(clusters.max(initial=-1)) + 1, np.bool_)
+    part = np.zeros(len(surveyed), np.int64)
+    kept = np.zeros(0, np.int64)
     start, reached = 0, 0.0
     for number, name in enumerate(shares):
         reached += shares[name]
         end = len(order) if number == len(shares) - 1 else round(reached * len(order))
         posts = order[start:end]
-        earlier = known[clusters[posts]]
-        equal = np.isin(texts[posts], texts[order[:start]])
-        part[posts] = np.where(earlier, np.where(equal, EQUAL_EARLIER, NEAR_EARLIER), number)
-        known[clusters[posts]] = True
+        near = np.isin(clusters[posts], clusters[kept])
+        equal = near & np.isin(surveyed.text[posts], surveyed.text[order[:start]])
+        group, thread = (
+            (keys[posts] != 0) & np.isin(keys[posts], keys[kept]) for keys in (surveyed.group, surveyed.thread)
+        )
+        part[posts] = np.select([equal, near, group | thread], [EQUAL_EARLIER, NEAR_EARLIER, GROUP_EARLIER], number)
+        kept = np.concatenate([kept, posts[part[posts] >= 0]])
         start = end
     return part

@@ -2,20 +2,20 @@
 
 import json
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.checking.survey import Report
+from data.checking.survey import Report, Source
 from data.errors import DataError
-from data.examples import to_row
-from data.files import file_sha256, whole_folder, write_whole
+from data.examples import LabelledFile, to_row
+from data.files import file_sha256, remove_leftovers, whole_folder, write_whole
 from data.posts import PARTS
 from data.splitting.dealing import Deal
 from data.tables.writing import table_writer
@@ -24,6 +24,26 @@ from data.taxonomy import Taxonomy
 MANIFEST = "split.json"
 
 _CHUNK = 500
+_TEMPORARY = "split"
+
+
+def check_folder(folder: Path, sources: Iterable[Source]) -> None:
+    """Make sure that parts written to a folder replace nothing but an earlier split.
+
+    Raises:
+        DataError: one of the sources would be replaced; or files named as parts stand there without a manifest.
+    """
+    there = [path for path in (folder / f"{name}.jsonl" for name in PARTS) if path.exists()]
+    for source in sources:
+        for path in there:
+            if isinstance(source, LabelledFile) and source.path.exists() and path.samefile(source.path):
+                raise DataError(f"{path}: is to be split, and would be replaced by a part; name another folder")
+    if there and not (folder / MANIFEST).exists():
+        raise DataError(
+            f"{folder}: expected no parts, or those of an earlier split with its {MANIFEST}; found "
+            f"{', '.join(path.name for path in there)} without it (they are no split, or of one that was cut off); "
+            "name another folder, or remove them"
+        )
 
 
 def write_parts(deal: Deal, folder: Path, about: Mapping[str, Any], report: Report | None = None) -> dict[str, Any]:
@@ -39,15 +59,15 @@ def write_parts(deal: Deal, folder: Path, about: Mapping[str, Any], report: Repo
         The manifest: `about`, and by part its `posts` and `sha256`.
 
     Raises:
-        DataError: a part is empty, or a file was changed since it was surveyed. Nothing is written.
+        DataError: as `check_folder`; a part is empty, or a file was changed since it was surveyed. Nothing is written.
     """
+    check_folder(folder, deal.survey.parts.values())
     counts = np.bincount(deal.part[deal.part >= 0], minlength=len(deal.shares))
     empty = [name for name, count in zip(deal.shares, counts, strict=True) if not count]
     if empty:
-        raise DataError(f"nothing fell into {empty}; give more data, or other --shares; nothing was written")
-    for left in folder.glob(".incomplete-*"):  # by a split that was killed
-        shutil.rmtree(left, ignore_errors=True)
-    with whole_folder(folder) as temporary:
+        raise DataError(f"nothing fell into {empty}; {_why_empty(deal)}; nothing was written")
+    remove_leftovers(folder / _TEMPORARY)
+    with whole_folder(folder, _TEMPORARY) as temporary:
         paths = {name: temporary / f"{name}.jsonl" for name in deal.shares}
         _write_rows(deal, list(paths.values()), report)
         for number, path in enumerate(paths.values()):
@@ -80,13 +100,34 @@ def missing_labels(deal: Deal, taxonomy: Taxonomy) -> dict[str, dict[str, list[s
     return missing
 
 
+def _why_empty(deal: Deal) -> str:
+    posts, largest, left_out = len(deal.part), deal.largest, deal.left_out()
+    told = [
+        f"{count} of {posts} posts were left out ({why.replace('_', ' ')})" for why, count in left_out.items() if count
+    ]
+    told += [f"the largest group holds {largest} of {posts}"] if largest > 1 else []
+    near = largest > 1 or left_out["near_copy_in_an_earlier_part"]
+    ways = ["more data", "other --shares", *(["--no-near-copies"] if near else [])]
+    return "; ".join([*told, f"give {', '.join(ways)} or, where a part is split again, another --seed"])
+
+
+def _values_of(source: Source) -> Iterator[dict[str, Any]]:
+    """The rows as they stand in the source, so that no column is lost that is no head of today's."""
+    if isinstance(source, LabelledFile):
+        for values, _ in source.with_values():
+            # JSON has no NaN, which Parquet files may have.
+            yield {name: None if isinstance(value, float) and isnan(value) else value for name, value in values.items()}
+    else:
+        yield from map(to_row, source)
+
+
 def _write_rows(deal: Deal, paths: list[Path], report: Report | None) -> None:
     part = deal.part.tolist()
     with ExitStack() as files:
         writers = [files.enter_context(table_writer(path, "jsonl", {})) for path in paths]
-        for post, example in enumerate(chain.from_iterable(deal.survey.parts.values())):
+        for post, values in enumerate(chain.from_iterable(map(_values_of, deal.survey.parts.values()))):
             if part[post] >= 0:
-                writers[part[post]].write(to_row(example))
+                writers[part[post]].write(values)
             if report and post % _CHUNK == 0:
                 report("writing", min(_CHUNK, len(part) - post), len(part))
 

@@ -37,7 +37,8 @@ def split_by_group(
 
     A group's part depends on its name and the seed alone: adding data moves no example from one part to another, unless
     it joins two groups. An example without a group is one by itself; groups that share a post of equal normalised text
-    are one.
+    are one. A thread whose posts name two groups may be torn, since the parts of trained bundles were dealt so;
+    `data.splitting.dealing` keeps it whole.
 
     Args:
         shares: share of the groups by name of the part, summing to 1.

@@ -12,10 +12,7 @@ from data.errors import DataError
 from data.tables.dialects import TORN, Dialect, Opener, lines_of, text_of
 from data.tables.json_events import BAD_BYTE, BrokenJson, Feed, json_events
 from data.tables.jsonl_rows import jsonl_rows
-from data.tables.rows import PART, BadRow, Row
-
-MAX_DEPTH = 100
-"""How deep lists and objects of a row may be nested; what writes rows gives up not far above."""
+from data.tables.rows import MAX_DEPTH, PART, BadRow, Row
 
 _LONGEST_FIRST_LINE = 2**21  # in characters; a file may be one line, which must not be held
 _BLANK = "\ufeff \t\r\n"
@@ -52,7 +49,8 @@ def json_rows(name: str, open_file: Opener, dialect: Dialect, skip: int = 0) -> 
             if not line:
                 raise DataError(f"{name}: breaks before its first row is read: {error}") from error
             if line >= skip:
-                yield BadRow(name, line + 1, f"the file breaks here, and what follows is lost: {error}")
+                lost = f"the file breaks here, and what follows is lost: {error}"
+                yield BadRow(name, line + 1, lost, rest_lost=True)
             return
     if not line and chosen is not None:
         layout = _layout(open_file, dialect)

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 from data.tables.dialects import LONGEST_LINE, Dialect, has_bad_bytes, lines_of
-from data.tables.rows import BadRow, Row
+from data.tables.rows import MAX_DEPTH, BadRow, Row
 
 
 def jsonl_rows(name: str, text: TextIO, dialect: Dialect, skip: int = 0) -> Iterator[Row | BadRow]:
@@ -41,5 +41,18 @@ def _parsed(name: str, line: int, text: str, dialect: Dialect) -> Row | BadRow:
     except (RecursionError, ValueError):
         return BadRow(name, line, "not JSON that can be held: nested too deep, or a number too long")
     if not isinstance(values, dict):
-        return BadRow(name, line, f"expected a JSON object, found {type(values).__name__}")
-    return Row(name, line, values)
+        fault = f"expected a JSON object, found {type(values).__name__}"
+    # Most lines have too few brackets to be nested so deep, and to count those is quick.
+    elif text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(values):
+        fault = f"nested deeper than {MAX_DEPTH} lists or objects"
+    else:
+        return Row(name, line, values)
+    return BadRow(name, line, fault)
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        holders = [item for item in level if isinstance(item, dict | list)]
+        level = [inner for item in holders for inner in (item.values() if isinstance(item, dict) else item)]
+    return bool(holders)

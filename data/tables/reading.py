@@ -7,14 +7,14 @@ from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from data.errors import DataError
-from data.tables.csv_rows import check_distinct, csv_header, csv_rows
+from data.tables.csv_rows import csv_header, csv_rows
 from data.tables.dialects import PLAIN, Dialect, Opener, text_of
 from data.tables.json_rows import json_rows
 from data.tables.jsonl_rows import jsonl_rows
-from data.tables.rows import BadRow, Row
+from data.tables.parquet_rows import parquet_file, parquet_rows
+from data.tables.rows import BadRow, Row, shown_name
 
 FORMATS = {
     ".jsonl": "jsonl",
@@ -26,7 +26,6 @@ FORMATS = {
 }
 STDIN = Path("-")
 
-_PARQUET_BATCH = 1024
 _COUNTED_MIB = 64
 
 
@@ -49,7 +48,7 @@ def read_rows(path: Path, dialect: Dialect = PLAIN, skip: int = 0) -> Iterator[R
 
     A JSON file holds a list of rows, or an object of such lists, whose keys then stand in the column `part`. A row that
     is itself a list has its columns named by their position: "0", "1", ... A JSON file that breaks gives the rows
-    before, and then a bad one.
+    before, and then a bad one; so does a damaged row group of a Parquet file, and the groups behind it are read.
 
     `line` is the 1-based line at which the row begins; in Parquet and JSON, which have none, the number of the row.
 
@@ -62,13 +61,13 @@ def read_rows(path: Path, dialect: Dialect = PLAIN, skip: int = 0) -> Iterator[R
     kind = table_format(path)
     try:
         if kind == "parquet":
-            yield from _parquet_rows(path, skip)
+            yield from parquet_rows(path, skip)
         elif path == STDIN:
             # Its beginning cannot be looked at and then read again.
             dialect = dialect if dialect.encoding else replace(dialect, encoding="utf-8")
-            yield from stream_rows(str(path), kind, lambda: nullcontext(sys.stdin.buffer), dialect, skip)
+            yield from stream_rows(shown_name(path), kind, lambda: nullcontext(sys.stdin.buffer), dialect, skip)
         else:
-            yield from stream_rows(str(path), kind, lambda: path.open("rb"), dialect, skip)
+            yield from stream_rows(shown_name(path), kind, lambda: path.open("rb"), dialect, skip)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -103,7 +102,7 @@ def columns(path: Path, dialect: Dialect = PLAIN) -> list[str]:
         return []
     try:
         if kind == "parquet":
-            return list(_parquet_file(path).schema_arrow.names)
+            return list(parquet_file(path).schema_arrow.names)
         with text_of(lambda: path.open("rb"), dialect, newline="") as text:
             return csv_header(str(path), text, _delimited(kind, dialect))
     except OSError as error:
@@ -118,7 +117,7 @@ def count_rows(path: Path) -> int | None:
     if path == STDIN or table_format(path) == "json":
         return None
     if table_format(path) == "parquet":
-        return int(_parquet_file(path).metadata.num_rows)
+        return int(parquet_file(path).metadata.num_rows)
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -130,33 +129,3 @@ def count_rows(path: Path) -> int | None:
 
 def _delimited(kind: str, dialect: Dialect) -> Dialect:
     return replace(dialect, delimiter="\t") if kind == "tsv" and dialect.delimiter is None else dialect
-
-
-def _parquet_file(path: Path) -> Any:
-    import pyarrow.parquet  # noqa: PLC0415  # 40 MB and a third of a second that only Parquet files should cost
-
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise DataError(f"{path}: not a Parquet file: {error}") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    check_distinct(str(path), file.schema_arrow.names)
-    return file
-
-
-def _parquet_rows(path: Path, skip: int) -> Iterator[Row | BadRow]:
-    line = 0
-    for batch in _parquet_file(path).iter_batches(batch_size=_PARQUET_BATCH):
-        if line + len(batch) <= skip:  # to make Python values of a batch takes far longer than to read it
-            line += len(batch)
-            continue
-        try:
-            rows = batch.to_pylist()
-        except UnicodeDecodeError as error:
-            message = f"rows {line + 1} to {line + len(batch)}: a text is not UTF-8"
-            raise DataError(f"{path}: {message}; write the file anew") from error
-        for values in rows:
-            line += 1
-            if line > skip:
-                yield Row(str(path), line, values)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,9 +67,14 @@ def parquet_types(path: Path) -> dict[str, Any]:
 def json_line(values: Mapping[str, Any]) -> str:
     """A row as JSON on one line.
 
-    What JSON cannot hold (a Parquet date) is written as text; half characters, which UTF-8 cannot hold, are escaped.
+    What JSON cannot hold (a Parquet date) is written as text, NaN and infinity as null; half characters, which UTF-8
+    cannot hold, are escaped.
     """
-    line = json.dumps(values, ensure_ascii=False, default=str)
+    try:
+        line = json.dumps(values, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        values = _finite(values)
+        line = json.dumps(values, ensure_ascii=False, default=str)
     try:
         line.encode()
     except UnicodeEncodeError:
@@ -121,6 +127,15 @@ class _ParquetWriter:
         if self._rows:
             self._writer.write_table(self._arrow.Table.from_pylist(self._rows, schema=self._schema))
             self._rows = []
+
+
+def _finite(value: Any) -> Any:
+    """A value, however nested, with `None` for the numbers that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _text(value: Any) -> str | None:

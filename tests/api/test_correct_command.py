@@ -66,6 +66,17 @@ def test_a_review_is_applied_and_told(triage: Triage, tmp_path: Path) -> None:
     assert "SECRET" not in done.stdout + done.stderr
 
 
+def test_a_label_that_no_post_carries_is_known_from_a_taxonomy(triage: Triage, tmp_path: Path) -> None:
+    review = tmp_path / "review.jsonl"
+    review.write_text(review.read_text().replace('"suggested": "refund"', '"suggested": "null"'))
+    refused = triage("data", "correct", "parts", "--review", "review.jsonl", "-o", "mended")
+    assert refused.code == 2
+    (tmp_path / "t.yaml").write_text("name: t\nheads: [{name: intent, optional: true, labels: [outage, refund]}]\n")
+    done = triage("data", "correct", "parts", "--review", "review.jsonl", "-o", "mended", "--taxonomy", "t.yaml")
+    assert done.code == 0, done.stderr
+    assert '"intent": null' in (tmp_path / "mended" / "train.jsonl").read_text()
+
+
 def test_the_same_for_machines(triage: Triage) -> None:
     done = triage("data", "correct", "parts", "--review", "review.jsonl", "-o", "mended", "--json")
     assert done.plain == {
@@ -84,6 +95,7 @@ def test_the_same_for_machines(triage: Triage) -> None:
         (("parts", "--review", "nowhere.jsonl", "-o", "new"), "nowhere.jsonl: cannot be read"),
         (("parts", "--review", "review.jsonl", "-o", "parts"), "parts: exists; name a new folder"),
         (("nowhere", "--review", "review.jsonl", "-o", "new"), "nowhere: expected a folder with parts of a split"),
+        (("parts", "--review", "review.jsonl", "-o", "new", "--taxonomy", "no.yaml"), "no.yaml"),
         (("parts", "--review", "parts/dev.jsonl", "-o", "new"), "parts/dev.jsonl:1: fingerprint: expected a text"),
     ],
 )

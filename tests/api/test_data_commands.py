@@ -214,7 +214,75 @@ def test_posts_left_out_by_time_are_counted_by_reason(tmp_path: Path, here: Tria
     assert json.loads((tmp_path / "p" / "split.json").read_text())["left_out"] == {
         "equal_post_in_an_earlier_part": 1,
         "near_copy_in_an_earlier_part": 1,
+        "group_or_thread_in_an_earlier_part": 0,
     }
+
+
+def test_a_split_by_time_passes_the_check_and_one_at_random_tells_what_it_tore(tmp_path: Path, here: Triage) -> None:
+    rows = [
+        {
+            "text": f"{WORDS[at % 30]} {at}",
+            "intent": "xy"[at % 2],
+            "thread": f"t{at * 7 % 20}",
+            "time": f"2026-01-{1 + at // 2:02d}",
+        }
+        for at in range(60)
+    ]
+    written(tmp_path / "posts.jsonl", rows)
+    timely = here("split", "posts.jsonl", "--by", "time", "--shares", ".4,0,0,.6", "-o", "p")
+    assert timely.code == 2
+    assert "36 of 60 posts were left out (group or thread in an earlier part)" in timely.stderr.replace("\n", " ")
+    written(tmp_path / "posts.jsonl", [*rows, {**rows[0], "text": "new", "thread": "n", "time": "2026-02-28"}])
+    done = here("split", "posts.jsonl", "--by", "time", "--shares", ".4,0,0,.6", "-o", "p")
+    assert (done.code, done.stderr.count("left out: group or thread in an earlier part")) == (0, 1), done.stderr
+    assert "group_leak" not in here("check", "p/train.jsonl", "p/test.jsonl", "--no-audit").stdout
+    done = here("split", "posts.jsonl", "--by", "random", "-o", "q")
+    assert "groups or threads stand in two parts; --by group keeps each in one" in done.stderr
+
+
+def test_what_is_split_is_not_replaced(tmp_path: Path, here: Triage) -> None:
+    rows = [{"text": f"{WORDS[at % 30]} {at}", "intent": "xy"[at % 2]} for at in range(60)]
+    mine = written(tmp_path / "train.jsonl", rows)
+    before = mine.read_bytes()
+    done = here("split", "train.jsonl", "-o", ".")
+    assert (done.code, mine.read_bytes()) == (2, before)
+    assert "train.jsonl: is to be split, and would be replaced" in done.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--no-audit", "--faults", "posts.jsonl"), "--faults is posts.jsonl, which is read"),
+        (("--no-audit", "--faults", "../here/posts.jsonl"), "--faults is ../here/posts.jsonl, which is read"),
+        (("--suspects", "posts.jsonl"), "--suspects is posts.jsonl, which is read"),
+        (("--suspects", "s.jsonl", "--faults", "s.jsonl"), "--faults is s.jsonl, and so is --suspects"),
+        (("--suspects", "reviewed.jsonl"), "reviewed.jsonl: exists, and 1 of its rows are reviewed"),
+    ],
+)
+def test_check_writes_over_nothing_that_it_reads_and_over_no_review(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: Triage
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    written(folder / "posts.jsonl", [{"text": f"post {index}", "intent": "xy"[index % 2]} for index in range(20)])
+    written(folder / "reviewed.jsonl", [{"fingerprint": "f", "verdict": "right", "label": ""}])
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = here("check", "posts.jsonl", *arguments)
+    assert done.code == 2
+    assert said in done.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_more_cautions_than_are_kept_are_counted(tmp_path: Path, here: Triage) -> None:
+    written(tmp_path / "posts.jsonl", [{"text": "one", "intent": "l0"}])
+    labels = ", ".join(f"l{index}" for index in range(1300))
+    (tmp_path / "t.yaml").write_text(f"name: t\nheads: [{{name: intent, labels: [{labels}]}}]\n")
+    (tmp_path / ".faults.jsonl.incomplete-abcdefgh").touch()  # of a check that was killed
+    done = here("check", "posts.jsonl", "--no-audit", "--taxonomy", "t.yaml", "--faults", "faults.jsonl")
+    assert "caution, rare_label: 1300" in done.stdout
+    assert "… and 1290 more" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"posts.jsonl", "t.yaml", "faults.jsonl"}
 
 
 @pytest.mark.parametrize(
@@ -229,6 +297,10 @@ def test_posts_left_out_by_time_are_counted_by_reason(tmp_path: Path, here: Tria
             "--by is 'mood'; expected group, author, time or random",
         ),
         (("split", "export.csv", "--shares", "1,1", "-o", "parts"), "expected four numbers that sum to 1"),
+        (
+            ("split", "export.csv", "--shares", "nan,.1,.1,.1", "--by", "time", "-o", "parts"),
+            "expected four numbers that sum to 1",
+        ),
         (("check", "--taxonomy", "t.yaml"), "--taxonomy goes with files"),
     ],
 )

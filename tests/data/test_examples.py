@@ -107,6 +107,31 @@ def test_null_says_nobody_and_an_empty_or_absent_cell_says_unknown(
     ]
 
 
+def test_names_are_read_without_white_space_around_them(write: Write, taxonomy: Taxonomy) -> None:
+    row = {"text": " a ", "intent": "spam", "thread": "t1 ", "author": " u1", "time": " 2026-01-01", "note": " n "}
+    [example] = read_examples([write("posts.jsonl", lines(row))], taxonomy).examples
+    assert example == Example(
+        Post(" a ", thread="t1", author="u1", time="2026-01-01"),
+        {"intent": "spam"},
+        group="t1",
+        metadata={"note": " n "},
+    )
+
+
+@pytest.mark.parametrize("word", ["null", "NULL", r"\N", " Null "])
+def test_null_as_databases_export_it_is_no_name(write: Write, taxonomy: Taxonomy, word: str) -> None:
+    header = "text,intent,group,scenario,thread,author,time,pair,note\n"
+    path = write("posts.csv", header + ",".join(["a", "spam", *[word] * 6, "null"]) + "\n")
+    [example] = read_examples([path], taxonomy).examples
+    assert example == Example(Post("a"), {"intent": "spam"}, metadata={"note": "null"})
+
+
+def test_an_empty_number_of_a_parquet_file_is_no_name(tmp_path: Path, taxonomy: Taxonomy) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["a"], "intent": ["spam"], "thread": [float("nan")]}), path)
+    assert [example.group for example in read_examples([path], taxonomy).examples] == [None]
+
+
 def test_parquet_and_csv_files_are_read_together_in_their_order(
     write: Write, tmp_path: Path, taxonomy: Taxonomy
 ) -> None:
@@ -127,7 +152,9 @@ def test_parquet_and_csv_files_are_read_together_in_their_order(
         ({"text": SECRET, "intent": "refnd"}, "intent: 'refnd' is not a label of this head"),
         ({"text": SECRET, "intent": "Refund"}, "intent: 'Refund' is not a label of this head"),
         ({"text": SECRET, "intent": 5}, "intent: 5 is not a label of this head"),
-        ({"text": SECRET, "intent": {"a": []}}, "intent: {'a': []} is not a label of this head"),
+        ({"text": SECRET, "intent": {"a": []}}, "intent: a dict is not a label of this head"),
+        ({"text": "a", "intent": SECRET}, "intent: a text of 18 characters is not a label of this head"),
+        ({"text": "a", "intent": "jo@example.com"}, "intent: a text of 14 characters is not a label of this head"),
         ({"text": SECRET}, "no label of any head ['intent', 'urgency', 'department']"),
         ({"text": SECRET, "intent": "", "urgency": None}, "no label of any head ['intent', 'urgency', 'department']"),
     ],
@@ -142,10 +169,10 @@ def test_a_bad_row_is_told_in_its_place_without_its_text(
     assert str(bad) == f"{path}:2: {expected}"
 
 
-def test_a_long_value_is_shown_in_part(write: Write, taxonomy: Taxonomy) -> None:
+def test_of_a_long_value_only_the_length_is_shown(write: Write, taxonomy: Taxonomy) -> None:
     path = write("posts.jsonl", lines({"text": "a", "intent": "x" * 1000}))
     [bad] = iter_examples(path, taxonomy)
-    assert str(bad) == f"{path}:1: intent: '{'x' * 56}... is not a label of this head"
+    assert str(bad) == f"{path}:1: intent: a text of 1000 characters is not a label of this head"
 
 
 def test_bad_rows_up_to_the_limit_are_left_out_and_told(write: Write, taxonomy: Taxonomy) -> None:
@@ -208,6 +235,7 @@ def test_heads_are_the_columns_whose_values_repeat(write: Write) -> None:
             "id": "same",
             "channel": ["email", "chat"][index % 2],
             "group": ["g", "h"][index % 2],
+            "pair": ["p", "q"][index % 2],
             "topic": ["refund", "outage", "refund"][index % 3],
             "owner": ["support", None, "it"][index % 3],
             "ticket": f"ticket {index}",

@@ -105,11 +105,39 @@ def _write_half(path: Path, error: type[BaseException]) -> None:
 
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a[1].jsonl"
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as temporary:
+    with whole_file(path) as temporary:
         left = temporary.name
-        raise KeyboardInterrupt
-    others = [tmp_path / name for name in ("a[1].jsonl", ".a[1].jsonl.importing", ".a1.jsonl.abcdefgh")]
+    path.unlink()
+    names = ("a[1].jsonl", ".a[1].jsonl.importing", ".a[1].jsonl.original", ".a1.jsonl.incomplete-abcdefgh")
+    others = [tmp_path / name for name in names]
     for file in (tmp_path / left, *others):
         file.touch()
     remove_leftovers(path)
     assert sorted(tmp_path.iterdir()) == sorted(others)
+
+
+def test_a_folder_that_a_killed_writer_left_is_removed_with_all_that_it_holds(tmp_path: Path) -> None:
+    with whole_folder(tmp_path, "mended") as temporary:
+        left = temporary.name
+    for name in (left, left.replace("mended", "other"), ".incomplete-abcdefgh"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.jsonl").touch()
+    remove_leftovers(tmp_path / "mended")
+    assert left not in {path.name for path in tmp_path.iterdir()}
+    assert len(list(tmp_path.glob(".*/train.jsonl"))) == 2
+
+
+def test_what_somebody_is_writing_is_no_leftover(tmp_path: Path) -> None:
+    target = tmp_path / "mended"
+    with whole_folder(tmp_path, "mended") as folder, whole_file(target) as file:
+        remove_leftovers(target)
+        assert sorted(tmp_path.iterdir()) == sorted([folder, file])
+        file.write_text("whole")
+    assert target.read_text() == "whole"
+
+
+def test_a_link_is_no_leftover(tmp_path: Path) -> None:
+    (tmp_path / "posts.jsonl").write_text("kept")
+    (tmp_path / ".a.jsonl.incomplete-abcdefgh").symlink_to(tmp_path / "posts.jsonl")
+    remove_leftovers(tmp_path / "a.jsonl")
+    assert (tmp_path / "posts.jsonl").read_text() == "kept"

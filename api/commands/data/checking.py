@@ -1,6 +1,6 @@
 """`triage data check`: what is wrong with labelled data."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ from data.checking.faults import Fault
 from data.checking.sampling import draw_sample
 from data.checking.survey import Report, Source, Survey, survey
 from data.errors import ConfigurationError
-from data.files import whole_file
+from data.files import remove_leftovers, whole_file
 from data.posts import PARTS, Example
-from data.reviewing.suspects import write_suspects
+from data.reviewing.suspects import refuse_review, write_suspects
 from data.starter_corpus import known_giveaways, read_readings, read_starter, split_starter
 from data.tables.writing import output_format, table_writer
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
@@ -53,6 +53,9 @@ def check(
         output_format(suspects)  # refused now rather than after minutes
     if faults and faults.suffix.lower() != ".jsonl":
         raise ConfigurationError(f"--faults is {faults}; the file is JSONL: end its name with .jsonl")
+    _keep_apart({"--suspects": suspects, "--faults": faults}, [*(files or []), *([taxonomy] if taxonomy else [])])
+    if suspects:
+        refuse_review(suspects)
     if taxonomy and not files:
         raise ConfigurationError("--taxonomy goes with files of labelled posts; none was given")
     heads, sources = labelled_files(files, taxonomy) if files else _starter()
@@ -90,6 +93,16 @@ class _Audited:
         return self.examples[suspect.index].origin
 
 
+def _keep_apart(outputs: Mapping[str, Path | None], inputs: Sequence[Path]) -> None:
+    """Refuse to write over what is read, or one file over the other."""
+    taken = {path.resolve(): "which is read" for path in inputs}
+    for option, path in outputs.items():
+        if path:
+            if path.resolve() in taken:
+                raise ConfigurationError(f"{option} is {path}, {taken[path.resolve()]}; name another file")
+            taken[path.resolve()] = f"and so is {option}"
+
+
 def _starter() -> tuple[Taxonomy, dict[str, Source]]:
     parts = split_starter(read_starter())
     return Taxonomy.read(DEFAULT_TAXONOMY), {name: getattr(parts, name) for name in PARTS}
@@ -103,6 +116,7 @@ def _agreement(taxonomy: Taxonomy) -> dict[str, float]:
 
 @contextmanager
 def _recorder(faults: Path) -> Iterator[Callable[[Fault], None]]:
+    remove_leftovers(faults)
     with whole_file(faults) as temporary, table_writer(temporary, "jsonl", {}) as writer:
         yield lambda fault: writer.write(asdict(fault))
 
@@ -142,8 +156,8 @@ def _show(findings: Findings, audited: _Audited | None) -> None:
         stdout.print(f"{kind}: {findings.counts[kind]}", style="red")
         _list([_line(fault) for fault in faults], findings.counts[kind])
     for kind, cautions in _by_kind(findings.cautions):
-        stdout.print(f"caution, {kind}: {len(cautions)}", style="yellow")
-        _list([_line(caution) for caution in cautions], len(cautions))
+        stdout.print(f"caution, {kind}: {findings.caution_counts[kind]}", style="yellow")
+        _list([_line(caution) for caution in cautions], findings.caution_counts[kind])
     if findings.sampled < total:
         stdout.print(f"words that give a label away were looked for in a sample of {findings.sampled} posts")
     if audited:

@@ -11,6 +11,7 @@ from api.commands.progress import steps_bar
 from api.commands.shared import JsonOption, note, print_json, stdout
 from data.reviewing.correcting import Corrected, correct_parts
 from data.reviewing.suspects import Review, by_label, read_review
+from data.taxonomy import Taxonomy
 
 _SHOWN = 10
 _SHOWN_PAIRS = 30
@@ -20,15 +21,19 @@ def correct(
     parts: Annotated[Path, typer.Argument(help="folder that `triage data split` wrote")],
     review: Annotated[Path, typer.Option(help="suspects, with a verdict in each row that was reviewed")],
     output: Annotated[Path, typer.Option("--output", "-o", help="new folder for the corrected parts")],
+    taxonomy: Annotated[
+        Path | None, typer.Option(help="YAML file of the labels; by default those that the posts carry")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Apply a review of suspected label errors to train, dev and calibration. The test part is copied as it is.
 
     A verdict is `right`, `wrong` (with the correct label in `label`; empty: the suggested one) or empty: not reviewed.
     """
+    heads = Taxonomy.read(taxonomy) if taxonomy else None
     reviewed = read_review(review)
     with steps_bar() as report:
-        corrected = correct_parts(parts, reviewed, review, output, report)
+        corrected = correct_parts(parts, reviewed, review, output, report, heads)
     if as_json:
         print_json(
             {

@@ -1,5 +1,6 @@
 """`triage data split`: four parts of which none knows the others."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +14,8 @@ from data.errors import ConfigurationError
 from data.examples import GROUP_FIELDS
 from data.files import file_sha256
 from data.posts import PARTS
-from data.splitting.dealing import EQUAL_EARLIER, NEAR_EARLIER, WAYS, Deal, deal
-from data.splitting.part_files import missing_labels, write_parts
+from data.splitting.dealing import WAYS, Deal, deal
+from data.splitting.part_files import check_folder, missing_labels, write_parts
 from data.taxonomy import Taxonomy
 
 _LARGE_GROUP = 0.05
@@ -36,6 +37,7 @@ def split(
     if by not in WAYS:
         raise ConfigurationError(f"--by is {by!r}; expected {', '.join(WAYS[:-1])} or {WAYS[-1]}")
     heads, sources = labelled_files(files, taxonomy)
+    check_folder(output, sources.values())
     with steps_bar() as report:
         dealt = deal(sources, heads, by, wanted, seed, near_copies, report)
         manifest = write_parts(dealt, output, _about(dealt, files, by, seed, near_copies), report)
@@ -55,10 +57,7 @@ def _about(dealt: Deal, files: list[Path], by: str, seed: int, near_copies: bool
         "shares": dict(dealt.shares),
         "near_copies": near_copies,
         "sources": [{"file": str(path), "sha256": file_sha256(path)} for path in files],
-        "left_out": {
-            "equal_post_in_an_earlier_part": int((dealt.part == EQUAL_EARLIER).sum()),
-            "near_copy_in_an_earlier_part": int((dealt.part == NEAR_EARLIER).sum()),
-        },
+        "left_out": dealt.left_out(),
         "largest_group": dealt.largest,
     }
 
@@ -74,6 +73,8 @@ def _note_groups(dealt: Deal, by: str) -> None:
         note(f"{lone.sum()} of {posts} posts name no {by} ({names}): each is dealt by itself")
     if dealt.largest > _LARGE_GROUP * posts:
         note(f"the largest group holds {dealt.largest} of {posts} posts, all of which fall into one part")
+    if by == "random" and (torn := dealt.torn_groups()):
+        note(f"{torn} groups or threads stand in two parts; --by group keeps each in one")
     if dealt.torn:
         note(
             f"{dealt.torn} pairs of near copies may fall into two parts: kept together they would have made one group "
@@ -92,7 +93,8 @@ def _shares(text: str) -> dict[str, float]:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) != len(PARTS) or min(numbers) < 0 or abs(sum(numbers) - 1) > 1e-6:
+    finite = len(numbers) == len(PARTS) and all(map(math.isfinite, numbers))
+    if not finite or min(numbers) < 0 or abs(sum(numbers) - 1) > 1e-6:
         raise ConfigurationError(
             f"--shares is {text!r}; expected four numbers that sum to 1, such as 0.7,0.1,0.1,0.1; a part "
             "of 0 is not made"

@@ -22,6 +22,10 @@ _BLOCK = re.compile(r"(\d+)!([nac])")
 
 _CARD_RUN = re.compile(r"(?<![\w.,])\d{2,19}+(?:(?:\s?[-–]\s?|\s{1,2}|\.)\d{2,19}+)*(?!\w)")
 _GROUPS = re.compile(r"\d+")
+# Parted by signs that part other numbers as well, so that only the groups of a card count, all parted alike.
+_PARTED_CARD = re.compile(
+    r"(?<![^\W_])(?<!\d[/,_:.])\d{4}(\s?[/,_:]\s?)(?:\d{4}\1\d{4}\1\d{4}|\d{6}\1\d{5})(?![^\W_]|\1\d{4})"
+)
 _HIDDEN_CARD = re.compile(r"(?<![\w*•])[\dXx*•]{4}(?:[ -]{0,2}[\dXx*•]{4}){2}[ -]{0,2}[\dXx*•]{1,7}(?![\w*•])")
 _BRAND_STARTS = {
     13: ("4",),
@@ -125,6 +129,7 @@ def cards(text: str) -> Iterator[Place]:
     found = [run.span() for run in _HIDDEN_CARD.finditer(text) if _is_hidden_card(run[0])]
     for run in _CARD_RUN.finditer(text):
         found += _cards_in(text, run)
+    found += [run.span() for run in _PARTED_CARD.finditer(text) if _is_parted_card(text, run)]
     return apart(found)
 
 
@@ -209,9 +214,22 @@ def _is_card(digits: str, form: list[int], text: str, start: int) -> bool:
     if len(form) > 1 and min(form[:-1]) < 3:
         return False
     usual = form == [4, 4, 4, 4] or (form == [4, 6, 5] and digits[0] == "3")
-    right = usual or (digits.startswith(_BRAND_STARTS.get(len(digits), ())) and luhn.is_valid(digits))
+    right = usual or _is_right(digits)
     if not right and (len(form) > 5 or text[max(0, start - 2) : start].strip()[-1:].isdigit()):
         return False
+    return _is_meant(right, text, start)
+
+
+def _is_parted_card(text: str, run: re.Match[str]) -> bool:
+    return _is_meant(_is_right("".join(_GROUPS.findall(run[0]))), text, run.start())
+
+
+def _is_right(digits: str) -> bool:
+    return digits.startswith(_BRAND_STARTS.get(len(digits), ())) and luhn.is_valid(digits)
+
+
+def _is_meant(right: bool, text: str, start: int) -> bool:
+    """Whether the words before let a number be a card that is right by itself, or not."""
     cue = cue_before(text, start)
     if cue == "code":
         return right and _is_labelled_card(text, start)

@@ -59,6 +59,14 @@ _MISTYPED = re.compile(
     re.IGNORECASE,
 )
 
+# As programs write them: with the sign as a Chinese or Japanese keyboard has it, escaped for a link, a name in quotes.
+_HINT_OF_WRITTEN_OTHERWISE = re.compile(r"[\uff20\ufe6b]|%40|[\"”]@")
+_WRITTEN_OTHERWISE = re.compile(
+    r"(?:(?<![\w.+-])[\w.+-]{1,64}[\uff20\ufe6b]|(?<![\w.+%-])[\w.+%-]{1,64}?%40|[\"“][\w .+'’-]{1,64}[\"”]@)"
+    r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,5}\.[^\W\d_]{2,63}(?![\w-])",
+    re.IGNORECASE,
+)
+
 _HANDLE = re.compile(r"(?<![\w@/.+-])(?:@\w{1,50}(?:\.[a-z\d_]{1,30})*(?![\w@/]|\.\w)|/?u/[\w-]{2,30}(?![\w/-]))")
 
 
@@ -77,8 +85,10 @@ def emails(text: str) -> Iterator[Place]:
 
 
 def hidden_emails(text: str) -> Iterator[Place]:
-    """E-mail addresses as people write them: `jane (at) example dot com`, `jane@ example.com`."""
+    """E-mail addresses as people and programs write them: `jane (at) example dot com`, `jane%40example.com`."""
     found = []
+    if _HINT_OF_WRITTEN_OTHERWISE.search(text):
+        found += [match.span() for match in _WRITTEN_OTHERWISE.finditer(text)]
     if "@" in text:
         found += [match.span() for match in _MISTYPED.finditer(text)]
     if any(map(text.__contains__, "([{<")) and _HINT_OF_HIDDEN.search(text):

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from data.errors import DataError
 from data.tables.dialects import TORN, Dialect
 from data.tables.reading import FORMATS, stream_rows
-from data.tables.rows import BadRow, Row
+from data.tables.rows import BadRow, Row, shown_name
 
 _PLACE = re.compile(r"^[:\d ]+")
 _ENCRYPTED = 0x1
@@ -42,8 +42,8 @@ def gzip_rows(path: Path, kind: str, dialect: Dialect, skip: int = 0) -> Iterato
         OSError: as reading raises it.
     """
     # What is skipped is read all the same: only so is known in which row an archive breaks.
-    rows = stream_rows(str(path), kind, partial(_unpacked, path), dialect)
-    yield from islice(_to_the_break(str(path), rows), skip, None)
+    rows = stream_rows(shown_name(path), kind, partial(_unpacked, path), dialect)
+    yield from islice(_to_the_break(shown_name(path), rows), skip, None)
 
 
 def zip_rows(path: Path, dialect: Dialect, skip: int = 0) -> Iterator[Row | BadRow]:
@@ -94,7 +94,7 @@ def opened_member(path: Path, member: zipfile.ZipInfo) -> Iterator[BinaryIO]:
 
 
 def _member_rows(path: Path, member: zipfile.ZipInfo, dialect: Dialect, alone: bool) -> Iterator[Row | BadRow]:
-    name, kind = f"{path}/{member.filename}", packed_format(member.filename)
+    name, kind = f"{shown_name(path)}/{member.filename}", packed_format(member.filename)
     try:
         _check(name, member)
         rows = stream_rows(name, kind or "", partial(opened_member, path, member), dialect)
@@ -103,7 +103,7 @@ def _member_rows(path: Path, member: zipfile.ZipInfo, dialect: Dialect, alone: b
         if alone:
             raise
         reason = _PLACE.sub("", str(error).removeprefix(name))
-        yield BadRow(name, 1, f"the whole file is left out: {reason}")
+        yield BadRow(name, 1, f"the whole file is left out: {reason}", rest_lost=True)
 
 
 def _check(name: str, member: zipfile.ZipInfo) -> None:
@@ -126,7 +126,8 @@ def _to_the_break(name: str, rows: Iterable[Row | BadRow]) -> Iterator[Row | Bad
     except TORN as error:
         if not line:
             raise DataError(f"{name}: the archive is damaged or cut short; fetch it again") from error
-        yield BadRow(name, line + 1, "the archive is damaged or cut short here, and what follows is lost")
+        lost = "the archive is damaged or cut short here, and what follows is lost"
+        yield BadRow(name, line + 1, lost, rest_lost=True)
 
 
 def _is_hidden(name: str) -> bool:

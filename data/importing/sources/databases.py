@@ -74,8 +74,19 @@ def shown(location: str) -> str:
     return url.set(query=open_).render_as_string(hide_password=True)
 
 
+def database_file(location: str) -> Path | None:
+    """The file of a SQLite database; `None` of another, and of one whose address is not a path.
+
+    Raises:
+        DataError: it is no URL of a database.
+    """
+    url = _parsed(location)
+    return Path(url.database or "") if _is_file(url) else None
+
+
 def _parsed(location: str) -> URL:
     try:
+        location.encode()  # or an address that is not UTF-8 would fail at many places
         return sqlalchemy.make_url(location)
     except (exc.ArgumentError, ValueError):  # which may quote the password
         raise DataError(
@@ -85,10 +96,14 @@ def _parsed(location: str) -> URL:
 
 def _read_only(url: URL) -> URL:
     """For SQLite the URL that only reads, and does not make a file that is not there."""
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:") or "uri" in url.query:
+    if not _is_file(url):
         return url
     file = quote(str(Path(url.database or "").absolute()))
     return url.set(database=f"file:{file}").update_query_dict({"mode": "ro", "uri": "true"})
+
+
+def _is_file(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:") and "uri" not in url.query
 
 
 def _asked(connection: Connection, query: str, name: str) -> CursorResult[Any]:

@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+from uuid import uuid4
 
 from data.errors import DataError
 from data.importing.sources.archives import gzip_rows, members, opened_member, packed_format, zip_rows
-from data.importing.sources.databases import query_rows, shown
+from data.importing.sources.databases import database_file, query_rows, shown
 from data.importing.sources.spreadsheets import sheet_rows
 from data.tables.dialects import PLAIN, TORN, Dialect
 from data.tables.reading import FORMATS, STDIN, count_rows, read_rows, stream_rows, table_format
-from data.tables.rows import BadRow, Row
+from data.tables.rows import BadRow, Row, shown_name
 
 _SHEETS = (".xlsx", ".xlsm")
 _UNREAD = {
@@ -60,8 +61,8 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What messages and reports call it."""
-        return shown(self.location) if _is_url(self.location) else str(self._path)
+        """What messages and reports call it, in characters that UTF-8 has."""
+        return shown(self.location) if _is_url(self.location) else shown_name(self._path)
 
     @property
     def is_table(self) -> bool:
@@ -86,26 +87,20 @@ class Source:
     def identity(self) -> dict[str, Any]:
         """What tells whether the source, or how it is read, is another than before; plain JSON without secrets.
 
-        Of a database it tells the address and the query only: whether its rows changed is not seen.
+        Standard input is another each time, because what was read from it cannot be read again; so is a database that
+        is no SQLite file, because nothing tells whether its rows changed.
 
         Raises:
             DataError: there is no such file.
         """
         if self._kind == "sql":
-            return {"url": self.name, "query": self.query}
+            file = database_file(self.location)
+            return {"url": self.name, "query": self.query, **(self._state(file) if file else _once())}
         if self._path == STDIN:
-            return {"path": str(STDIN), "dialect": asdict(self.dialect)}
-        try:
-            state = self._path.stat()
-        except OSError as error:
-            raise DataError(f"{self.name}: cannot be read: {error.strerror or error}") from error
-        return {
-            "path": str(self._path.resolve()),
-            "size": state.st_size,
-            "mtime_ns": state.st_mtime_ns,
-            "sheet": self.sheet,
-            "dialect": asdict(self.dialect),
-        }
+            return {"path": str(STDIN), "dialect": asdict(self.dialect), **_once()}
+        state = self._state(self._path)
+        path = str(self._path.resolve()).encode(errors="backslashreplace").decode()  # two names never become one
+        return {"path": path, **state, "sheet": self.sheet, "dialect": asdict(self.dialect)}
 
     def size(self) -> int | None:
         """About how many rows there are, seen from the beginning; `None` where that does not tell.
@@ -140,6 +135,13 @@ class Source:
             known = ", ".join([*sorted(FORMATS), *_SHEETS, ".csv.gz", ".jsonl.gz", ".json.gz", ".zip"])
             raise DataError(f"{self._path}: unknown ending {ending!r}; expected one of {known}, or a database's URL")
         return table_format(self._path)
+
+    def _state(self, file: Path) -> dict[str, int]:
+        try:
+            state = file.stat()
+        except OSError as error:
+            raise DataError(f"{self.name}: cannot be read: {error.strerror or error}") from error
+        return {"size": state.st_size, "mtime_ns": state.st_mtime_ns}
 
     def _rows(self, skip: int) -> Iterator[Row | BadRow]:
         kind = self._kind
@@ -186,6 +188,11 @@ class Source:
         except DataError:
             return None  # the reading will say why
         return round(rows / share) if share else None
+
+
+def _once() -> dict[str, str]:
+    """What no other identity has."""
+    return {"once": uuid4().hex}
 
 
 def _is_url(location: str) -> bool:

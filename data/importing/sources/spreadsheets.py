@@ -17,7 +17,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from data.errors import DataError
 from data.tables.csv_rows import check_distinct
 from data.tables.dialects import TORN
-from data.tables.rows import BadRow, Row
+from data.tables.rows import BadRow, Row, shown_name
 
 _BATCH = 100
 # What openpyxl raises of files that are no workbooks, or damaged ones; lxml's errors are syntax errors.
@@ -54,7 +54,7 @@ def sheet_rows(path: Path, sheet: str | None = None) -> Iterator[Row | BadRow]:
                         continue
                     if header:
                         yield Row(
-                            str(path),
+                            shown_name(path),
                             line,
                             {name: values[at] if at < len(values) else "" for at, name in header.items()},
                         )
@@ -64,7 +64,8 @@ def sheet_rows(path: Path, sheet: str | None = None) -> Iterator[Row | BadRow]:
             except _Broken:
                 if not header:
                     raise DataError(f"{path}: the sheet is damaged; open it in Excel and save it anew") from None
-                yield BadRow(str(path), line + 1, "the sheet is damaged here, and what follows is lost")
+                lost = "the sheet is damaged here, and what follows is lost"
+                yield BadRow(shown_name(path), line + 1, lost, rest_lost=True)
             if not header:
                 raise DataError(f"{path}: the sheet is empty; expected a header with the names of the columns")
 

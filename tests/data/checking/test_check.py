@@ -19,6 +19,10 @@ def post(text: str, line: int, intent: str = "refund", **metadata: str) -> Examp
     return Example(Post(text), labels, metadata=metadata, origin=f"posts.jsonl:{line}")
 
 
+def others(count: int) -> list[Example]:
+    return [post(f"y{index}", 1000 + index, "outage") for index in range(count)]
+
+
 def kinds(taxonomy: Taxonomy, *parts: list[Example]) -> list[tuple[str, tuple[str, ...]]]:
     findings = check({f"part {index}": part for index, part in enumerate(parts)}, taxonomy)
     return [(fault.kind, fault.where) for fault in findings.faults]
@@ -66,10 +70,10 @@ def test_a_post_that_stands_a_thousand_times_is_one_fault(taxonomy: Taxonomy) ->
 
 
 def test_a_giveaway_is_a_fault_unless_it_is_known(taxonomy: Taxonomy) -> None:
-    examples = [post(f"lottery {index}", index) for index in range(20)]
+    examples = [post(f"lottery {index}", index) for index in range(20)] + others(60)
     [fault] = check({"a": examples}, taxonomy).faults
     assert (fault.kind, fault.where) == ("giveaway", ())
-    assert fault.message == "'lottery' stands in 20 posts, 100% of them intent refund"
+    assert fault.message == "'lottery' stands in 20 posts, 100% of them intent refund (of all posts 25%)"
     assert check({"a": examples}, taxonomy, {"lottery": "is what the label is about"}).faults == []
 
 
@@ -101,7 +105,7 @@ def test_of_many_faults_all_are_counted_and_recorded_and_the_first_are_kept(taxo
     recorded: list[Fault] = []
     findings = check({"a": many}, taxonomy, record=recorded.append)
     assert findings.counts["conflict"] + findings.counts["duplicate"] == KEPT_FAULTS + 10
-    assert len(recorded) == sum(findings.counts.values()) + len(findings.cautions)
+    assert len(recorded) == sum(findings.counts.values()) + sum(findings.caution_counts.values())
     for kind, count in findings.counts.items():
         assert sum(fault.kind == kind for fault in findings.faults) == min(count, KEPT_FAULTS)
 
@@ -109,11 +113,11 @@ def test_of_many_faults_all_are_counted_and_recorded_and_the_first_are_kept(taxo
 def test_giveaways_of_many_posts_are_looked_for_in_a_sample_that_is_always_the_same(
     taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SAMPLE", 50)
-    examples = [post(f"lottery {index}", index) for index in range(100)]
+    monkeypatch.setattr(module, "SAMPLE", 100)
+    examples = [post(f"lottery {index}", index) for index in range(100)] + others(300)
     findings, turned = check({"a": examples}, taxonomy), check({"a": examples[::-1]}, taxonomy)
-    assert findings.sampled == 50
-    assert [fault.message for fault in findings.faults] == ["'lottery' stands in 50 posts, 100% of them intent refund"]
+    assert findings.sampled == 100
+    assert [fault.kind for fault in findings.faults] == ["giveaway"]
     assert turned.faults == findings.faults
 
 
@@ -121,3 +125,11 @@ def test_cautions_are_no_faults(taxonomy: Taxonomy) -> None:
     findings = check({"a": [post("one", 1)]}, taxonomy)
     assert findings.faults == []
     assert {caution.kind for caution in findings.cautions} == {"rare_label"}
+
+
+def test_of_many_cautions_all_are_counted_and_the_first_are_kept() -> None:
+    labels = [f"label {number}" for number in range(KEPT_FAULTS + 20)]
+    many = Taxonomy.from_dict({"name": "many", "heads": [{"name": "topic", "labels": labels}]})
+    findings = check({"a": [Example(Post("one"), {"topic": "label 0"})]}, many)
+    assert findings.caution_counts == {"rare_label": KEPT_FAULTS + 20}
+    assert len(findings.cautions) == KEPT_FAULTS

@@ -43,6 +43,20 @@ def test_a_thread_that_is_the_group_is_told_once(taxonomy: Taxonomy) -> None:
     assert list(group_leaks(surveyed(taxonomy, a=one + one))) == []
 
 
+def test_a_thread_is_compared_also_where_it_is_the_only_group_of_a_row(taxonomy: Taxonomy) -> None:
+    a, b = posts("a", ("g", "t", None, None)), posts("b", ("t", "t", None, None))
+    assert [fault.message for fault in group_leaks(surveyed(taxonomy, a=a, b=b))] == [
+        "a thread of 2 posts in folder/a.jsonl and folder/b.jsonl"
+    ]
+
+
+def test_a_thread_within_a_torn_group_is_told_once_and_one_without_a_group_is_told(taxonomy: Taxonomy) -> None:
+    a, b = posts("a", ("g", "t", None, None)), posts("b", ("g", "t", None, None))
+    assert [fault.message[:7] for fault in group_leaks(surveyed(taxonomy, a=a, b=b))] == ["a group"]
+    a, b = posts("a", (None, "t", None, None)), posts("b", (None, "t", None, None))
+    assert [fault.message[:8] for fault in group_leaks(surveyed(taxonomy, a=a, b=b))] == ["a thread"]
+
+
 def test_authors_of_two_parts_are_counted(taxonomy: Taxonomy) -> None:
     found = surveyed(
         taxonomy,

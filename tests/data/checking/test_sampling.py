@@ -50,12 +50,13 @@ def test_the_draw_depends_on_the_posts_and_not_on_their_order(
     np.testing.assert_array_equal(shuffled, forward[order])
 
 
-def test_groups_are_drawn_whole_and_a_giant_one_is_not(texts: NDArray[np.uint64], labels: NDArray[np.int64]) -> None:
+def test_groups_are_drawn_whole_and_of_a_giant_one_a_part(texts: NDArray[np.uint64], labels: NDArray[np.int64]) -> None:
     numbers = np.arange(POSTS) // 4
-    numbers[:1000] = 0
-    wanted = draw_sample(keys("group", numbers), texts, labels, 600)
-    assert not wanted[:1000].any()
-    assert 590 <= wanted.sum() <= 600
+    groups = keys("group", numbers)
+    groups[:1000] = 1  # so that it is drawn first
+    wanted = draw_sample(groups, texts, labels, 600)
+    assert wanted[:1000].sum() == 30
+    assert 570 <= wanted.sum() <= 600
     drawn = wanted[1000:].reshape(-1, 4)
     np.testing.assert_array_equal(drawn.any(axis=1), drawn.all(axis=1))
 
@@ -68,7 +69,20 @@ def test_of_copies_with_equal_labels_the_first_is_drawn(texts: NDArray[np.uint64
     said[5999] = [2, UNKNOWN]
     wanted = draw_sample(ALONE, again, said, 3000)
     assert not wanted[3000:5999].any()
-    assert wanted[0] == wanted[5999]  # one group
+    assert wanted[0]  # one group, which a rare label is in
+    assert wanted[5999]
+
+
+@pytest.mark.parametrize("count", [1, 5, 19])
+def test_posts_of_giant_groups_alone_are_drawn_too(
+    count: int, texts: NDArray[np.uint64], labels: NDArray[np.int64]
+) -> None:
+    numbers = np.arange(POSTS) % count
+    groups = keys("group", numbers)
+    wanted = draw_sample(groups, texts, labels, 600)
+    assert np.bincount(numbers[wanted]).tolist() == [30] * count
+    order = np.random.default_rng(4).permutation(POSTS)
+    np.testing.assert_array_equal(draw_sample(groups[order], texts[order], labels[order], 600), wanted[order])
 
 
 def test_few_posts_are_all_drawn(texts: NDArray[np.uint64], labels: NDArray[np.int64]) -> None:

@@ -37,6 +37,16 @@ def test_a_row_becomes_hashes_codes_and_numbers(taxonomy: Taxonomy) -> None:
     assert found.firsts().tolist() == [True, False, True]
 
 
+def test_an_author_is_one_in_either_case_and_a_thread_is_not(taxonomy: Taxonomy) -> None:
+    posts = [
+        Example(Post("x", author=name, thread=name), {"intent": "spam"})
+        for name in ("Jo@Example.com", "jo@example.com")
+    ]
+    found = survey({"a": posts}, taxonomy)
+    assert found.author[0] == found.author[1]
+    assert found.thread[0] != found.thread[1]
+
+
 def test_a_post_of_a_file_is_named_and_found_again_by_its_line(tmp_path: Path, taxonomy: Taxonomy) -> None:
     path = tmp_path / "posts.jsonl"
     rows = [{"text": f"post {number}", "intent": "spam" if number % 7 else "nonsense"} for number in range(1, 60)]

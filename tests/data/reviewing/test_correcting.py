@@ -11,6 +11,7 @@ from data.files import file_sha256
 from data.normalise import fingerprint
 from data.reviewing.correcting import correct_parts
 from data.reviewing.suspects import Correction, Labelling, Review
+from data.taxonomy import Taxonomy
 
 POSTS: dict[str, list[dict[str, Any]]] = {
     "train": [
@@ -98,20 +99,57 @@ def test_null_is_a_label_of_an_optional_head(parts: Path, review_file: Path, tmp
     assert read(tmp_path / "newer" / "train.jsonl")[0]["team"] == "it"
 
 
-@pytest.mark.parametrize(
-    ("label", "said"),
-    [
-        ("null", "r.jsonl:1: label: 'null' is no label of intent, whose posts carry outage, refund, spam, x"),
-        ("Refund", "r.jsonl:1: label: 'Refund' is no label of intent"),
-    ],
-)
-def test_a_label_that_the_data_does_not_know_is_refused(
-    label: str, said: str, parts: Path, review_file: Path, tmp_path: Path
+@pytest.mark.parametrize("label", ["null", "Refund", "SECRET words of a reader"])
+def test_a_label_that_the_data_does_not_know_is_refused_and_not_repeated(
+    label: str, parts: Path, review_file: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError) as error:
         correct_parts(parts, review(intent=label), review_file, tmp_path / "new", silent)
-    assert said in str(error.value)
+    said = str(error.value)
+    assert "--taxonomy FILE" in said
+    assert "r.jsonl:1: label: no label of intent\n  intent has outage, refund, spam, x" in said
+    assert "SECRET" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parts", "review.jsonl"]
+
+
+def test_a_text_in_a_column_of_labels_is_not_told(parts: Path, review_file: Path, tmp_path: Path) -> None:
+    with (parts / "dev.jsonl").open("a") as file:
+        file.write(json.dumps({"text": "b", "intent": "SECRET words that somebody wrote in a wrong column"}) + "\n")
+    with pytest.raises(DataError, match="refund, spam, x, 1 more") as error:
+        correct_parts(parts, review(intent="no"), review_file, tmp_path / "new", silent)
+    assert "SECRET" not in str(error.value)
+
+
+def test_a_taxonomy_says_which_labels_there_are(parts: Path, review_file: Path, tmp_path: Path) -> None:
+    heads = [{"name": "intent", "optional": True, "labels": ["outage", "late"]}]
+    taxonomy = Taxonomy.from_dict({"name": "t", "heads": heads})
+    for label, expected in (("null", None), ("late", "late")):
+        new = tmp_path / label
+        correct_parts(parts, review(intent=label), review_file, new, silent, taxonomy)
+        assert read(new / "train.jsonl")[0]["intent"] == expected
+    with pytest.raises(DataError, match="intent has late, null, outage"):
+        correct_parts(parts, review(intent="refund"), review_file, tmp_path / "new", silent, taxonomy)
+    correct_parts(parts, review(team="care"), review_file, tmp_path / "new", silent, taxonomy)  # a head beside its own
+
+
+def test_a_test_part_that_was_changed_since_the_split_is_refused(
+    parts: Path, review_file: Path, tmp_path: Path
+) -> None:
+    listed = {name: {"posts": 1, "sha256": file_sha256(parts / f"{name}.jsonl")} for name in POSTS}
+    (parts / "split.json").write_text(json.dumps({"parts": listed}))
+    with (parts / "test.jsonl").open("a") as file:
+        file.write("\n")
+    with pytest.raises(DataError, match=r"test\.jsonl: not the file that split\.json tells of"):
+        correct_parts(parts, review(intent="refund"), review_file, tmp_path / "new", silent)
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(parts: Path, review_file: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".new.incomplete-abcdefgh"
+    left.mkdir()
+    (left / "train.jsonl").touch()
+    correct_parts(parts, review(intent="refund"), review_file, tmp_path / "new", silent)
+    assert not left.exists()
 
 
 def test_a_correction_that_matches_nothing_is_named(parts: Path, review_file: Path, tmp_path: Path) -> None:
@@ -131,6 +169,7 @@ def test_a_review_without_corrections_copies(parts: Path, review_file: Path, tmp
 
 def test_the_manifest_tells_what_was_corrected_by_what(parts: Path, review_file: Path, tmp_path: Path) -> None:
     listed = {name: {"posts": len(posts), "sha256": "old"} for name, posts in POSTS.items()}
+    listed["test"]["sha256"] = file_sha256(parts / "test.jsonl")
     (parts / "split.json").write_text(json.dumps({"by": "group", "seed": 1, "parts": listed}))
     new, newer = tmp_path / "new", tmp_path / "newer"
     correct_parts(parts, review(intent="refund"), review_file, new, silent)

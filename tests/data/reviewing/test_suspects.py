@@ -12,7 +12,15 @@ import pytest
 from data.errors import DataError
 from data.normalise import fingerprint
 from data.posts import Example, Post
-from data.reviewing.suspects import Correction, Labelling, Review, by_label, read_review, write_suspects
+from data.reviewing.suspects import (
+    Correction,
+    Labelling,
+    Review,
+    by_label,
+    read_review,
+    refuse_review,
+    write_suspects,
+)
 from data.tables.reading import read_rows
 from data.tables.rows import Row
 
@@ -113,6 +121,77 @@ def test_verdicts_filled_in_a_spreadsheet_are_read_back(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("label", ["=1+1", "@x", "0012", "3/4", "May 5", "TRUE", "'tis", ".5", "late"])
+def test_a_label_that_a_spreadsheet_would_change_is_shielded_and_read_back(
+    label: str, kept: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "suspects.csv"
+    write_suspects(path, [Suspect(0, "intent", label, "b", 0.1), Suspect(1, "intent", "a", label, 0.2)], EXAMPLES)
+    filled = [row | {"verdict": "wrong"} for row in rows(path)]
+    shown = [filled[0]["given"], filled[1]["suggested"]]
+    assert shown == [label if label == "late" else f"'{label}"] * 2
+    if not kept:  # by a spreadsheet that took the apostrophe for its own sign of a text
+        filled[0]["given"] = filled[1]["suggested"] = label
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(filled[0]))
+        writer.writeheader()
+        writer.writerows(filled)
+    assert read_review(path).corrections == {
+        Labelling(fingerprint(EXAMPLES[0].post.text), "intent", label): Correction("b", f"{path}:2"),
+        Labelling(fingerprint(EXAMPLES[1].post.text), "intent", "a"): Correction(label, f"{path}:3"),
+    }
+
+
+def test_an_apostrophe_in_a_file_that_no_spreadsheet_wrote_is_a_labels_own(tmp_path: Path) -> None:
+    [found] = read_review(reviewed(tmp_path / "r.jsonl", given="'0012")).corrections
+    assert found.given == "'0012"
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+@pytest.mark.parametrize("cells", [{"verdict": "right"}, {"label": "b"}])
+def test_no_suspects_are_written_over_a_review(ending: str, cells: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / f"suspects.{ending}"
+    write_suspects(path, SUSPECTS, EXAMPLES)
+    write_suspects(path, SUSPECTS, EXAMPLES)  # of which none is reviewed
+    filled = rows(path)
+    filled[1] |= cells
+    with path.open("w", newline="") as file:
+        if ending == "jsonl":
+            file.writelines(json.dumps(row) + "\n" for row in filled)
+        else:
+            writer = csv.DictWriter(file, list(filled[0]))
+            writer.writeheader()
+            writer.writerows(filled)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="exists, and 1 of its rows are reviewed"):
+        write_suspects(path, SUSPECTS, EXAMPLES)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ['{"text": "SECRET", "intent": "a"}\n', "torn SECRET\n"])
+def test_no_suspects_are_written_over_something_else(content: str, write: Callable[..., Path]) -> None:
+    path = write("posts.jsonl", content)
+    with pytest.raises(DataError, match="something else than suspects") as error:
+        refuse_review(path)
+    assert "SECRET" not in str(error.value)
+    refuse_review(write("empty.jsonl", ""))
+
+
+def test_a_killed_writers_suspects_are_removed(tmp_path: Path) -> None:
+    (tmp_path / ".suspects.csv.incomplete-abcdefgh").touch()
+    write_suspects(tmp_path / "suspects.csv", SUSPECTS, EXAMPLES)
+    assert [path.name for path in tmp_path.iterdir()] == ["suspects.csv"]
+
+
+def test_a_review_in_another_encoding_is_told_how_to_save_it(tmp_path: Path) -> None:
+    path = reviewed(tmp_path / "r.jsonl", label="café")
+    path.write_bytes(path.read_text().encode().replace(b"caf\\u00e9", b"caf\xe9"))
+    with pytest.raises(DataError, match=r"r\.jsonl:1: not UTF-8; save the review as UTF-8") as error:
+        read_review(path)
+    assert "import" not in str(error.value)
+
+
 def test_a_label_that_stands_is_no_correction(tmp_path: Path) -> None:
     for cells in ({"verdict": "right"}, {"verdict": "right", "label": "a"}):
         assert read_review(reviewed(tmp_path / "r.jsonl", **cells)) == Review({}, right=1, unreviewed=0)
@@ -130,6 +209,8 @@ def test_a_label_that_stands_is_no_correction(tmp_path: Path) -> None:
         ({"suggested": ""}, ":1: label: the verdict is wrong, but neither label nor suggested"),
         ({"fingerprint": " "}, ":1: fingerprint: expected a text, found an empty cell"),
         ({"head": 3}, ":1: head: expected a text"),
+        ({"head": "SECRET words"}, ":1: head: expected the name of a head"),
+        ({"head": "text"}, ":1: head: expected the name of a head"),
     ],
 )
 def test_what_is_no_judgement_is_named_by_line_without_its_text(

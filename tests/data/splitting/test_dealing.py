@@ -1,6 +1,7 @@
 """From a survey come the same parts as from posts in memory; and near copies stay together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.errors import DataError
 from data.posts import Example, Post
-from data.splitting.dealing import EQUAL_EARLIER, NEAR_EARLIER, Deal, deal
+from data.splitting.dealing import EQUAL_EARLIER, GROUP_EARLIER, NEAR_EARLIER, Deal, deal
 from data.splitting.parts import split_at_random, split_by_group, split_by_time
 from data.taxonomy import Taxonomy
 
@@ -53,6 +54,7 @@ def test_the_parts_are_those_of_the_splits_in_memory(examples: list[Example], se
 
     assert dealt("group") == split_by_group(examples, SHARES, seed)
     assert dealt("random") == split_at_random(examples, SHARES, seed)
+    examples = [replace(example, group=None) for example in examples]  # by time, a group is not torn here
     assert dealt("time") == split_by_time(examples, SHARES)
 
 
@@ -97,6 +99,43 @@ def test_by_time_a_copy_in_a_later_part_is_left_out_and_why_is_told() -> None:
     assert found.part.tolist() == [0, 0, NEAR_EARLIER, EQUAL_EARLIER, EQUAL_EARLIER, 2]
     without = deal({"a": examples}, HEADS, "time", {"train": 0.34, "dev": 0.33, "test": 0.33}, 0, near_copies=False)
     assert without.part.tolist() == [0, 0, 1, EQUAL_EARLIER, EQUAL_EARLIER, 2]
+
+
+def test_by_time_a_later_post_of_a_known_group_or_thread_is_left_out() -> None:
+    named = [("g", None), (None, "t"), ("g", None), ("h", "t"), ("h", None), (None, None)]
+    examples = [
+        replace(post, post=replace(post.post, thread=thread), group=group)
+        for post, (group, thread) in zip(timed(*"abcdef"), named, strict=True)
+    ]
+    found = deal({"a": examples}, HEADS, "time", {"train": 0.34, "dev": 0.33, "test": 0.33}, 0)
+    # The fifth is of the group of the fourth, which is in no part.
+    assert found.part.tolist() == [0, 0, GROUP_EARLIER, GROUP_EARLIER, 2, 2]
+    assert (list(found.left_out().values()), found.torn_groups()) == ([0, 0, 2], 0)
+
+
+@pytest.mark.parametrize("by", ["group", "author"])
+def test_a_thread_stays_whole_beside_its_groups(by: str) -> None:
+    posts = [
+        Example(Post(f"post {number} {side}", thread=f"t{number}"), {"intent": "x"}, group=f"{'gt'[side]}{number}")
+        for number in range(40)
+        for side in (0, 1)
+    ]
+    part = deal({"a": posts}, HEADS, by, SHARES, 0).part
+    assert (part[::2] == part[1::2]).all()
+    torn = deal({"a": posts}, HEADS, "random", SHARES, 0)
+    assert torn.torn_groups() == (torn.part[::2] != torn.part[1::2]).sum() > 0
+
+
+def test_an_author_in_another_case_is_the_same() -> None:
+    posts = [
+        Example(Post(f"post {number} {ord(name[0])}", author=f"{name}{number}@example.com"), {"intent": "x"})
+        for number in range(40)
+        for name in ("jo", "Jo")
+    ]
+    part = deal({"a": posts}, HEADS, "author", SHARES, 0).part
+    turned = deal({"a": posts[::-1]}, HEADS, "author", SHARES, 0).part[::-1]
+    assert (part[::2] == part[1::2]).all()
+    assert (part == turned).all()
 
 
 def test_the_largest_group_and_torn_chains_are_told() -> None:

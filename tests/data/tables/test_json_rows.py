@@ -10,9 +10,8 @@ import pytest
 
 from data.errors import DataError
 from data.tables.dialects import Dialect
-from data.tables.json_rows import MAX_DEPTH
 from data.tables.reading import read_rows
-from data.tables.rows import BadRow, Row
+from data.tables.rows import MAX_DEPTH, BadRow, Row
 
 Write = Callable[[str, bytes | str], Path]
 
@@ -130,6 +129,7 @@ def test_json_that_breaks_gives_the_rows_before_and_says_where(write: Write, end
     assert good == [Row(str(path), row + 1, {"text": f"row {row}"}) for row in range(rows)]
     assert isinstance(bad, BadRow)
     assert bad.line == rows + 1
+    assert bad.rest_lost
     message = bad.message.removeprefix("the file breaks here, and what follows is lost: ")
     assert message in said.split("|")
 
@@ -147,6 +147,8 @@ def test_a_row_that_is_nested_too_deep_is_bad_and_the_others_are_read(write: Wri
     deep = "[" * MAX_DEPTH
     path = write("rows.json", f'[{{"a": 1}}, {deep}{deep}{"]" * 2 * MAX_DEPTH}, {{"b": 1}}]')
     first, bad, last = read_rows(path)
+    assert isinstance(bad, BadRow)
+    assert not bad.rest_lost
     assert (first, last) == (Row(str(path), 1, {"a": 1}), Row(str(path), 3, {"b": 1}))
     assert str(bad) == f"{path}:2: nested deeper than {MAX_DEPTH} lists or objects"
 

@@ -1,6 +1,8 @@
 """Rows as they stand in files that people export, broken ones included."""
 
+import datetime as dt
 import io
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from data.errors import DataError
 from data.tables.dialects import Dialect
 from data.tables.reading import STDIN, columns, count_rows, read_rows, table_format
-from data.tables.rows import BadRow, Row
+from data.tables.rows import MAX_DEPTH, BadRow, Row
 
 Write = Callable[[str, bytes | str], Path]
 
@@ -126,6 +128,27 @@ def test_a_broken_json_line_is_told_with_its_line_and_its_neighbours_are_read(
     assert SECRET not in str(bad)
 
 
+@pytest.mark.parametrize("begin", ["[", '{"a": '])
+def test_a_json_line_may_be_nested_as_deep_as_a_row_of_a_json_file(write: Write, begin: str) -> None:
+    end = {"[": "]", '{"a": ': "}"}[begin]
+    lines = [f'{{"text": {begin * depth}1{end * depth}}}' for depth in (MAX_DEPTH - 1, MAX_DEPTH, 480, 900)]
+    path = write("posts.jsonl", "\n".join([*lines, json.dumps({"text": "[" * 1000})]))
+    first, *bad, brackets = read_rows(path)
+    assert isinstance(first, Row)
+    assert brackets == Row(str(path), 5, {"text": "[" * 1000})
+    assert [str(row) for row in bad] == [
+        f"{path}:{line}: nested deeper than 100 lists or objects" for line in (2, 3, 4)
+    ]
+
+
+def test_the_source_of_rows_can_be_written_whatever_the_name_of_the_file(write: Write) -> None:
+    path = write("caf\udce9.csv", "text\nhello\na,b\n")
+    row, bad = read_rows(path)
+    assert row.source == bad.source == f"{path.parent}/caf?.csv"
+    with pytest.raises(DataError, match=r"caf\?.parquet: the name of a Parquet file must be UTF-8; rename it"):
+        list(read_rows(write("caf\udce9.parquet", "")))
+
+
 def test_only_a_line_feed_ends_a_json_line(write: Write) -> None:
     path = write("posts.jsonl", '{"text": "one\u2028two\u0085three"}\r\n')
     assert list(read_rows(path)) == [Row(str(path), 1, {"text": "one\u2028two\u0085three"})]
@@ -160,13 +183,66 @@ def test_a_damaged_parquet_file_is_refused_by_name(tmp_path: Path, damage: Calla
     assert SECRET not in str(caught.value)
 
 
-def test_parquet_text_that_is_not_utf8_is_refused_by_name(tmp_path: Path) -> None:
+def test_parquet_text_that_is_not_utf8_costs_its_row_only(tmp_path: Path) -> None:
     path = tmp_path / "posts.parquet"
-    ends, characters = pa.array([0, 2], pa.int32()).buffers()[1], pa.py_buffer(b"\xff\xfe")
-    text = pa.StringArray.from_buffers(1, ends, characters)
-    pq.write_table(pa.table({"text": text}), path)
-    with pytest.raises(DataError, match=r"posts.parquet.*UTF-8"):
-        list(read_rows(path))
+    texts = [b"first", f"{SECRET} \xe9".encode("latin-1"), b"last"]
+    text = pa.StringArray.from_buffers(3, *pa.array(texts, pa.binary()).buffers()[1:])
+    pq.write_table(pa.table({"id": [1, 2, 3], "text": text}), path)
+    first, bad, last = rows = list(read_rows(path))
+    assert (first, last) == (
+        Row(str(path), 1, {"id": 1, "text": "first"}),
+        Row(str(path), 3, {"id": 3, "text": "last"}),
+    )
+    assert bad == BadRow(str(path), 2, "not UTF-8; write the file anew", "text")
+    for skip in (1, 2, 3):
+        assert list(read_rows(path, skip=skip)) == rows[skip:]
+
+
+def test_a_parquet_value_that_python_has_not_costs_its_row_only(tmp_path: Path) -> None:
+    path = tmp_path / "posts.parquet"
+    pq.write_table(pa.table({"time": pa.array([0, 2**62], pa.timestamp("us"))}), path)
+    first, bad = read_rows(path)
+    assert isinstance(first, Row)
+    assert str(bad) == f"{path}:2: time: a value of type timestamp[us] that Python cannot hold"
+
+
+def test_a_damaged_part_of_a_parquet_file_is_one_bad_row_and_the_others_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "posts.parquet"
+    pq.write_table(TABLE, path, row_group_size=1000, compression="snappy")
+    group = pq.ParquetFile(path).metadata.row_group(1).column(0)
+    content = bytearray(path.read_bytes())
+    content[group.dictionary_page_offset : group.dictionary_page_offset + group.total_compressed_size] = (
+        b"\xff" * group.total_compressed_size
+    )
+    path.write_bytes(content)
+    rows = list(read_rows(path))
+    assert [row.line for row in rows] == [*range(1, 1002), *range(2001, 3001)]
+    message = "the file is damaged here, a part of it is lost: rows 1001 to 2000; fetch it again"
+    assert [row for row in rows if isinstance(row, BadRow)] == [BadRow(str(path), 1001, message, rest_lost=True)]
+    for skip in (1, 999, 1000, 1001, 1002, 2000, 2001):
+        assert list(read_rows(path, skip=skip)) == rows[skip:]
+
+
+def test_parquet_maps_are_read_as_objects(tmp_path: Path) -> None:
+    path = tmp_path / "posts.parquet"
+    maps = pa.map_(pa.string(), pa.list_(pa.map_(pa.int64(), pa.string())))
+    value = {"a": [{1: "one"}, {}], "b": None}
+    pq.write_table(
+        pa.table(
+            {
+                "tags": pa.array([value, {}, None], maps),
+                "inner": pa.array(
+                    [{"tags": {b"caf\xc3\xa9": 1.5}}] * 3, pa.struct({"tags": pa.map_(pa.binary(), pa.float64())})
+                ),
+                "days": pa.array([{dt.date(2024, 3, 1): b"\xff"}] * 3, pa.map_(pa.date32(), pa.binary())),
+            }
+        ),
+        path,
+    )
+    rows = [row.values for row in read_rows(path) if isinstance(row, Row)]
+    assert [row["tags"] for row in rows] == [value, {}, None]
+    assert rows[0]["inner"] == {"tags": {"café": 1.5}}
+    assert rows[0]["days"] == {"2024-03-01": b"\xff"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,17 @@ def test_json_keeps_half_a_character_and_turns_what_it_cannot_hold_into_text(tmp
     assert values(path) == [{"text": "half \ud83d", "time": "2024-03-12", "nested": {"a": [1, None]}}]
 
 
+def test_json_has_null_for_numbers_that_it_does_not_have(tmp_path: Path) -> None:
+    nan, infinity = float("nan"), float("inf")
+    rows = [
+        {"score": nan, "nested": {"a": [1.5, -infinity, (nan, "NaN")]}, "text": "half \ud83d", "day": date(2024, 3, 1)}
+    ]
+    path = written(tmp_path / "posts.jsonl", rows, {})
+    assert values(path) == [
+        {"score": None, "nested": {"a": [1.5, None, [None, "NaN"]]}, "text": "half \ud83d", "day": "2024-03-01"}
+    ]
+
+
 def test_json_leaves_letters_readable(tmp_path: Path) -> None:
     assert written(tmp_path / "posts.jsonl", [{"text": "naïve 🔥"}], {}).read_text() == '{"text": "naïve 🔥"}\n'
 

@@ -41,6 +41,12 @@ Email:«email:JANE_DOE99@EXAMPLE.COM»!
 «email:jane AT example DOT com»
 «email:jane at mail dot example dot com»
 «email:müller@example.de»
+«email:joe＠example.com», «email:joe.bloggs﹫example.co.uk»
+from «email:"joe bloggs"@example.com», and “that”
+«email:“joe.bloggs”@example.com»
+he said "mail" to «email:"joe"@example.com»
+«email:joe%40example.com»
+mail=«email:joe%2Bshop%40mail.example.com»&id=3
 """
 
 LINKS = """
@@ -148,6 +154,12 @@ card no «card:4111 1111 11111111»
 «card:5555555555554444»
 «card:5019 7170 1010 3742»
 «card:4111 1111 1111 ****»
+«card:4111/1111/1111/1111», «card:4111,1111,1111,1111»
+«card:4111_1111_1111_1111»
+card:«card:4111:1111:1111:1111»
+«card:4111 / 1111 / 1111 / 1111»/12/26
+«card:3782/822463/10005»
+my card «card:4111/1111/1111/1112» typo
 """
 
 PHONES = """
@@ -575,6 +587,13 @@ hello.World
 email me at home
 visa ending 4242
 order «number:4111111111111112»
+the years 2019/2020/2021/2022 and 1000,2000,3000,4000
+order 4111/1111/1111/1111
+4111,1111,1111,1111,1111 and 9999:4111:1111:1111:1111
+4111/1111/1111/1112 and 4111/1111,1111/1111
+50%40 off and 20%40.50
+“great”@AcmeHelp hi
+mail me ＠AcmeHelp
 """
 
 MARK = re.compile(r"«(\w+):(.*?)»")
@@ -763,6 +782,7 @@ def test_spans_are_in_order_and_apart(text: str) -> None:
             "@",
             "a@",
         ),
+        *("1111/", "4111, ", "a%40", "%", '"a', '"@', "\uff20", "a\uff20a.", "a.\uff20"),
         *("a@b.c ", "a'b@", "www.", "http://", "ab.com ", "(at)", "a dot ", " at a dot ", "account ", "account 12 "),
         *("12 Baker ", "12 Baker Street ", "1 rue A ", "Via A ", "de la ", "straße", "Straße 1", "P.O. Box 1 "),
         *("&", "&amp;", "&#1;", "e\u0301", "\x00", " ", "call 5551234 ", "0170 1234567 ", "1 (((", "123456Via Roma 1"),

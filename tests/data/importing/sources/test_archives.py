@@ -69,6 +69,7 @@ def test_a_torn_gzip_file_gives_the_rows_before_and_says_where(
     assert isinstance(torn, BadRow)
     assert torn.message == "the archive is damaged or cut short here, and what follows is lost"
     assert torn.line == rows[-2].line + 1
+    assert torn.rest_lost
     assert SECRET not in " ".join(str(row) for row in rows if isinstance(row, BadRow))
     assert list(source.rows(len(rows) - 2)) == rows[-2:]
     assert list(source.rows(len(rows))) == []
@@ -82,6 +83,7 @@ def test_torn_json_gives_the_rows_before_and_says_so_once(tmp_path: Path) -> Non
     assert len(good) > 5_000
     assert all(isinstance(row, Row) for row in good)
     assert isinstance(torn, BadRow)
+    assert torn.rest_lost
     assert torn.message.endswith("what follows is lost: the archive is damaged or cut short")
 
 
@@ -125,6 +127,7 @@ def test_a_member_that_cannot_be_read_is_told_and_the_others_are_read(tmp_path: 
         "itself",
         f"{source.location}/c.csv:1: the whole file is left out: columns of equal name: ['x']; rename all but one",
     ]
+    assert all(row.rest_lost for row in rows if isinstance(row, BadRow))
     assert [row.values for row in rows if isinstance(row, Row)] == VALUES
 
 

@@ -123,6 +123,7 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
         ("mysql://ann:hidden@db.example.com/desk", "a driver that is not installed: pip install mysqlclient"),
         ("mysql://ann:hidden@db.example.com:port/desk", "the database's address cannot be read; expected sqlite:///"),
         ("://ann:hidden@", "the database's address cannot be read; expected sqlite:///"),
+        ("sqlite:///caf\udce9.db", "the database's address cannot be read; expected sqlite:///"),
         ("https://example.com/desk?key=hidden", "no database 'https' is known"),
     ],
 )

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import pickle
+import sqlite3
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,60 @@ def test_a_file_that_changed_has_another_identity(write: Write) -> None:
     path.write_text("text\nab\n")
     os.utime(path, ns=(0, before["mtime_ns"]))
     assert source.identity() != before
+
+
+def test_a_sqlite_file_that_changed_has_another_identity(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    source = Source(f"sqlite:///{path}", "SELECT * FROM ticket")
+    with pytest.raises(DataError, match=r"desk.db: cannot be read: No such file"):
+        source.identity()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE ticket (text TEXT)")
+    before = source.identity()
+    assert list(source.rows()) == []
+    assert source.identity() == before
+    os.utime(path, ns=(0, before["mtime_ns"] + 1))
+    assert source.identity() != before
+    os.utime(path, ns=(0, before["mtime_ns"]))
+    connection.execute("CREATE INDEX texts ON ticket (text)")
+    connection.close()
+    os.utime(path, ns=(0, before["mtime_ns"]))
+    assert source.identity() != before
+
+
+@pytest.mark.parametrize("source", [Source("-"), Source(URL, "SELECT 1"), Source("sqlite://", "SELECT 1")], ids=repr)
+def test_what_may_have_changed_unseen_is_never_the_same_again(source: Source) -> None:
+    assert source.identity() != source.identity()
+
+
+@pytest.mark.parametrize("name", ["caf\udce9.csv", "caf\udce9.csv.gz", "caf\udce9.zip", "caf\udce9.xlsx"])
+def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    source = Source(str(path))
+    if path.suffix == ".xlsx":
+        book = openpyxl.Workbook()
+        book.worksheets[0].append(["text"])
+        book.worksheets[0].append(["a"])
+        book.save(path)
+    elif path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.csv", "text\na\n")
+    else:
+        path.write_bytes(gzip.compress(b"text\na\n") if path.suffix == ".gz" else b"text\na\n")
+    [row] = source.rows()
+    assert isinstance(row, Row)
+    assert row.values == {"text": "a"}
+    assert "/caf?." in row.source
+    for said in (source.name, row.source, json.dumps(source.identity(), ensure_ascii=False)):
+        assert said.encode().decode() == said
+
+
+def test_two_names_that_are_not_utf8_are_two_sources(tmp_path: Path) -> None:
+    one, other = (tmp_path / "caf\udce8.csv", tmp_path / "caf\udce9.csv")
+    for path in (one, other):
+        path.write_text("text\na\n")
+        os.utime(path, ns=(0, 0))
+    assert Source(str(one)).identity() != Source(str(other)).identity()
 
 
 @pytest.mark.parametrize(

@@ -163,4 +163,5 @@ def test_a_sheet_that_breaks_gives_the_rows_before_and_says_where(tmp_path: Path
     *good, bad = Source(str(path)).rows()
     assert [row.line for row in good] == list(range(2, 251))
     assert isinstance(bad, BadRow)
+    assert bad.rest_lost
     assert str(bad) == f"{path}:251: the sheet is damaged here, and what follows is lost"
