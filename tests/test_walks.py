@@ -128,7 +128,7 @@ def test_a_newcomer_gets_from_a_helpdesks_export_to_parts_with_corrected_labels(
     texts = (tmp_path / "history.jsonl").read_text()
     assert "wrote:" not in texts
     assert "<p>" not in texts
-    assert "7946" not in texts
+    assert "020 7946" not in texts
     assert "example.com" not in texts
     before, after = (_departments(tmp_path / folder, tmp_path / "taxonomy.yaml") for folder in ("parts", "mended"))
     changed = {name for name in before if before[name] != after[name]}
