@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from data.importing.cleaning.cleaner import Cleaner, join
@@ -15,7 +16,7 @@ from data.tables.writing import json_line
 from data.taxonomy import NO_LABEL
 from data.times import iso_time
 
-_PERSONAL = frozenset({Kind.EMAIL, Kind.PHONE, Kind.CARD, Kind.IBAN})
+_PERSONAL = Masker({Kind.EMAIL, Kind.PHONE, Kind.CARD, Kind.IBAN})
 """What no label and no name of a thread may be. A number alone is none: so are tickets and teams named."""
 
 _NO_VALUES = ("null", "\\n")
@@ -70,7 +71,6 @@ class Preparation:
         self._mapping = mapping
         self._cleaner = cleaner
         self._masker = masker
-        self._personal = Masker(_PERSONAL)
         self._lookups = {column: Lookup(column) for column in mapping.columns()}
         asked = [*mapping.text, *mapping.labels.values(), *mapping.fields.values()]
         self._used = set().union(*(self._lookups[column].roots() for column in asked))
@@ -144,7 +144,7 @@ class Preparation:
                 label = ""
                 renamed = self._mapping.rename.get(head, {}).get(label)
             label = label if renamed is None else renamed
-            if self._is_personal(label):
+            if is_personal(label):
                 return _dropped("the label holds personal data", column)
             if label:
                 labels[head] = None if renamed == NO_LABEL else label
@@ -198,12 +198,9 @@ class Preparation:
             return iso_time(value, self._mapping.time_format)
         if isinstance(value, list | dict):
             return None
-        if name == "author" or self._is_personal(plain):
+        if name == "author" or is_personal(plain):
             return pseudonym(plain)
         return value if isinstance(value, int) and not isinstance(value, bool) else plain
-
-    def _is_personal(self, text: str) -> bool:
-        return not text.isdigit() and bool(self._personal.find(text))
 
     def _others(self, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if self._mapping.keep is None:
@@ -229,6 +226,12 @@ class Preparation:
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
         masked, _ = self._masker.mask(text)
         return value if masked == text and isinstance(value, str | int | float) else masked
+
+
+@lru_cache(maxsize=10_000)  # labels, channels and languages are few
+def is_personal(name: str) -> bool:
+    """Whether a label or the name of a thread is somebody's address or number."""
+    return not name.isdigit() and bool(_PERSONAL.find(name))
 
 
 def pseudonym(name: str) -> str:
