@@ -218,7 +218,8 @@ class Preparation:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, Mapping):
-            return {self._masked(str(key)): self._masked(item) for key, item in value.items()}
+            names: set[str] = set()
+            return {_free(self._masked(str(key)), names): self._masked(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self._masked(item) for item in value]
         if isinstance(value, date):

@@ -192,7 +192,7 @@ def test_nothing_that_is_kept_holds_personal_data(tmp_path: Path) -> None:
         "phone": 4915112345678,
         "amount": 12.5,
         "tags": ["vip", "joe@example.com"],
-        "seen": {"jane@example.com": {"+49 151 12345678": 4111111111111111}},
+        "seen": {"jane@example.com": {"+49 151 12345678": 4111111111111111}, "kim@example.com": 1},
         "open": True,
         "req": {"id": 987654321, "name": "Jo"},
         "thread": "+49 151 12345678",
@@ -211,7 +211,7 @@ def test_nothing_that_is_kept_holds_personal_data(tmp_path: Path) -> None:
         "phone": "[number]",
         "amount": 12.5,
         "tags": ["vip", "[email]"],
-        "seen": {"[email]": {"[number]": "[number]"}},
+        "seen": {"[email]": {"[number]": "[number]"}, "[email]_": 1},
         "open": True,
     }
     _, [kept] = imported(source, "text", {"intent": "topic"}, fields={"author": "req.id"}, keep=["req.name", "amount"])
