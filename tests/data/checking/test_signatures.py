@@ -1,7 +1,7 @@
 import numpy as np
 from datasketch import MinHash, MinHashLSH
 
-from data.checking.duplicates import letters
+from data.checking.duplicates import NEAR, letters
 from data.checking.signatures import BANDS, band_hashes, shared_bands
 from data.examples import posts_of
 from data.starter_corpus import read_starter
@@ -13,9 +13,9 @@ def test_bands_are_those_of_the_library_that_the_signatures_come_from() -> None:
     texts = [text for text in posts_of(read_starter())[:300] if letters(text.lower())]
     texts += [f"{text} {text} ünï 𝓪𝓫𝓬" for text in texts[:20]]
     lines = [letters(text.lower()) for text in texts]
-    index = MinHashLSH(num_perm=128, params=(BANDS, 5))
+    index = MinHashLSH(threshold=NEAR, num_perm=128)
     ours = band_hashes(lines)
-    assert ours.shape == (len(lines), BANDS)
+    assert ours.shape == (len(lines), BANDS) == (len(lines), index.b)
     bands: dict[tuple[int, bytes], int] = {}
     for line, hashes in zip(lines, ours.tolist(), strict=True):
         minhash = MinHash(num_perm=128, seed=13)
