@@ -11,8 +11,9 @@ from rich.console import Console
 
 from api.settings import load_settings
 from data.errors import ConfigurationError, MissingExtraError
-from data.examples import describe_bad_rows, find_taxonomy, read_examples
+from data.examples import describe_bad_rows, read_examples
 from data.files import file_sha256
+from data.found_taxonomy import find_taxonomy
 from data.posts import Example
 from data.tables.reading import FORMATS
 from data.taxonomy import Taxonomy

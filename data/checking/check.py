@@ -11,7 +11,7 @@ from data.checking.faults import Fault, FaultLog
 from data.checking.giveaways import giveaways
 from data.checking.labels import label_counts, label_spellings, rare_labels
 from data.checking.leaks import author_overlaps, group_leaks, missing, time_overlaps
-from data.checking.survey import Report, Source, Survey, near_pairs, survey
+from data.checking.survey import Report, Survey, near_pairs
 from data.posts import Example
 from data.taxonomy import Taxonomy
 
@@ -51,8 +51,8 @@ class Findings:
     cautions: list[Fault]
 
 
-def check(
-    parts: Mapping[str, Source],
+def findings_of(
+    surveyed: Survey,
     taxonomy: Taxonomy,
     known_giveaways: Mapping[str, str] | None = None,
     record: Callable[[Fault], None] | None = None,
@@ -64,24 +64,12 @@ def check(
     looked for in the head with the most labels, in all posts or in `SAMPLE` of them, chosen by a hash of the text.
 
     Args:
-        parts: by name; files, or the parts of a split.
         known_giveaways: n-grams that may stand for one label, each with its reason.
         record: is given every fault and caution.
 
     Raises:
-        DataError: a file cannot be read, or has too many bad rows.
+        DataError: a file cannot be read anew.
     """
-    return findings_of(survey(parts, taxonomy, report), taxonomy, known_giveaways, record, report)
-
-
-def findings_of(
-    surveyed: Survey,
-    taxonomy: Taxonomy,
-    known_giveaways: Mapping[str, str] | None = None,
-    record: Callable[[Fault], None] | None = None,
-    report: Report | None = None,
-) -> Findings:
-    """As `check`, of parts that were surveyed."""
     pairs = near_pairs(surveyed, report)
     sample = _sample(surveyed)
     faults, cautions = FaultLog(record), FaultLog(record)

@@ -1,15 +1,18 @@
-"""Posts that stand twice, to the letter or nearly."""
+"""Posts that are nearly equal: near copies.
+
+Handles, hashtags, punctuation and case are set aside: copies that name two companies are copies. Candidates are found
+by MinHash (Broder 1997) with locality-sensitive bands and then compared exactly: no pair is given wrongly, one at the
+threshold may be missed.
+"""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.checking.signatures import SHINGLE, band_hashes, shared_bands
-from data.normalise import same_text
+from data.checking.signatures import SHINGLE
 
 NEAR = 0.6
 """Jaccard similarity of two posts' letter groups from which one is a copy of the other: of two posts of twelve words,
@@ -25,32 +28,6 @@ _MARKS = re.compile(r"[@#]\w+|\W+")
 # A frame of words in a hundred thousand posts makes them candidates of each other without making them copies.
 _MAX_BUCKET = 200
 _MAX_COMPARED = 50
-
-
-def exact_duplicates(texts: Sequence[str]) -> list[list[int]]:
-    """Groups of two or more posts that are equal (see `same_text`), in the order of the first."""
-    groups: defaultdict[str, list[int]] = defaultdict(list)
-    for index, text in enumerate(texts):
-        groups[same_text(text)].append(index)
-    return [group for group in groups.values() if len(group) > 1]
-
-
-def near_duplicates(texts: Sequence[str], similarity: float = NEAR) -> list[tuple[int, int]]:
-    """Pairs of posts whose sets of four-letter groups overlap by `similarity` or more, in order.
-
-    Handles, hashtags, punctuation and case are set aside: copies that name two companies are copies. Posts of fewer
-    than `JUDGED_WORDS` words have no near-duplicates. Candidates are found by MinHash (Broder 1997) with
-    locality-sensitive bands and then compared exactly: no pair is given wrongly, one at the threshold may be missed.
-    Of a post with very many copies only the first `MAX_COPIES` are paired with the others.
-    """
-    lines = [letters(same_text(text)) for text in texts]
-    bands = shared_bands(band_hashes(lines))
-    index = NearIndex(similarity)
-    return sorted(
-        (other, number)
-        for number in np.flatnonzero(bands.any(axis=1)).tolist()
-        for other in index.add(number, lines[number], bands[number])
-    )
 
 
 def letters(same: str) -> str:

@@ -118,7 +118,7 @@ def survey(
 
 
 def near_pairs(surveyed: Survey, report: Report | None = None) -> NDArray[np.int64]:
-    """`(pairs, 2)`: the numbers of posts that are near copies, the earlier first, in order; as `near_duplicates`.
+    """`(pairs, 2)`: the numbers of posts that are near copies (see `duplicates`), the earlier first, in order.
 
     Of posts that are equal only the first is compared. The texts of those that share a band are read anew.
     """

@@ -152,9 +152,7 @@ class ColumnMapping(BaseModel):
             column: f"--label {head}=COLUMN, or leave the head out: --label {head}="
             for head, column in self.labels.items()
         }
-        needed |= {column: f"--only {column}=" for column in self.only} | {
-            column: f"--drop {column}=" for column in self.drop
-        }
+        needed |= dict.fromkeys(self.only, "--only COLUMN=VALUE") | dict.fromkeys(self.drop, "--drop COLUMN=VALUE")
         if self.first_of_thread:
             needed[self.fields["thread"]] = "--field thread=COLUMN"
         return needed

@@ -1,23 +1,19 @@
 """One row of an export, made into a post that training reads, or the reason why it is none."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
 
 from data.importing.cleaning.cleaner import Cleaner, join
 from data.importing.mapping import FIELDS, ColumnMapping, Lookup, plain_value
-from data.importing.masking.masker import Kind, Masker
+from data.importing.masking.masker import Masker
+from data.importing.persons import is_personal, pseudonym
 from data.normalise import normalise
 from data.tables.rows import BadRow, Row
 from data.tables.writing import json_line
 from data.taxonomy import NO_LABEL
 from data.times import iso_time
-
-_PERSONAL = Masker({Kind.EMAIL, Kind.PHONE, Kind.CARD, Kind.IBAN})
-"""What no label and no name of a thread may be. A number alone is none: so are tickets and teams named."""
 
 _NO_VALUES = ("null", "\\n")
 """How databases write an empty cell into a file of text."""
@@ -227,20 +223,6 @@ class Preparation:
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
         masked, _ = self._masker.mask(text)
         return value if masked == text and isinstance(value, str | int | float) else masked
-
-
-@lru_cache(maxsize=10_000)  # labels, channels and languages are few
-def is_personal(name: str) -> bool:
-    """Whether a label or the name of a thread is somebody's address or number."""
-    return not name.isdigit() and bool(_PERSONAL.find(name))
-
-
-def pseudonym(name: str) -> str:
-    """What stands for a person: the same for the same name or address, in every import.
-
-    It tells two persons apart and does not tell who they are; but somebody with a list of addresses can look one up.
-    """
-    return "person-" + hashlib.sha256(name.strip().lower().encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _dropped(message: str, field: str | None) -> Dropped:

@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from data.checking.check import check
+from data.checking.check import findings_of
 from data.checking.giveaways import giveaways
+from data.checking.survey import survey
 from data.normalise import fingerprint
 from data.posts import Example
 from data.splitting.parts import Parts
@@ -137,7 +138,8 @@ def test_both_sides_of_a_pair_stand_in_one_part_and_differ_in_a_label(starter_pa
 
 
 def test_the_corpus_passes_its_own_check(starter_parts: Parts, default: Taxonomy) -> None:
-    findings = check({name: getattr(starter_parts, name) for name in PARTS}, default, known_giveaways())
+    surveyed = survey({name: getattr(starter_parts, name) for name in PARTS}, default)
+    findings = findings_of(surveyed, default, known_giveaways())
     assert [f"{fault.kind}: {fault.where} {fault.message}" for fault in findings.faults] == []
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from data.examples import find_taxonomy
+from data.found_taxonomy import find_taxonomy
 
 _HEADER = """\
 # Heads and labels as they were found in the data. Take out the heads that are none. A head whose labels have an order

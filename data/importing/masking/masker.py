@@ -14,7 +14,8 @@ from functools import partial
 from phonenumbers import SUPPORTED_REGIONS
 
 from data.errors import ConfigurationError
-from data.importing.masking.bank_numbers import accounts, cards, ibans
+from data.importing.masking.accounts import accounts
+from data.importing.masking.bank_numbers import cards, ibans
 from data.importing.masking.links_and_emails import Place, domains, emails, handles, hidden_emails, links
 from data.importing.masking.phones import phones
 from data.importing.masking.plain_view import plain_view

@@ -1,17 +1,28 @@
 """The check finds what it is for, and nothing in clean data."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
 
 from data.checking import check as module
-from data.checking.check import check
+from data.checking.check import Findings, findings_of
 from data.checking.faults import KEPT_FAULTS, Fault
+from data.checking.survey import Source, survey
 from data.posts import Example, Post
 from data.taxonomy import Taxonomy
 
 LONG = "the parcel was left in the rain again and nobody rang the bell"
 NEAR = LONG.replace("rain", "snow")
+
+
+def check(
+    parts: Mapping[str, Source],
+    taxonomy: Taxonomy,
+    known_giveaways: Mapping[str, str] | None = None,
+    record: Callable[[Fault], None] | None = None,
+) -> Findings:
+    return findings_of(survey(parts, taxonomy), taxonomy, known_giveaways, record)
 
 
 def post(text: str, line: int, intent: str = "refund", **metadata: str) -> Example:

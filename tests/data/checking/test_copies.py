@@ -2,12 +2,22 @@
 
 import numpy as np
 
-from data.checking.copies import nearly_equal_posts
+from data.checking.copies import equal_posts, nearly_equal_posts
 from data.checking.survey import survey
 from data.posts import Example, Post
 from data.taxonomy import Taxonomy
 
 LONG = "the parcel was left in the rain again and nobody rang the bell"
+
+
+def test_posts_are_equal_whatever_their_case_white_space_and_entities(taxonomy: Taxonomy) -> None:
+    texts = ["Fish &amp; chips", "other", "fish  & CHIPS", "other ", "third"]
+    posts = [Example(Post(text), {"intent": "refund"}, origin=f"a:{line}") for line, text in enumerate(texts, 1)]
+    faults = list(equal_posts(survey({"a": posts}, taxonomy), taxonomy))
+    assert [(fault.kind, fault.where) for fault in faults] == [
+        ("duplicate", ("a:1", "a:3")),
+        ("duplicate", ("a:2", "a:4")),
+    ]
 
 
 def side(text: str, pair: str, line: int) -> Example:

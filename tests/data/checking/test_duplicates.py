@@ -4,17 +4,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from data.checking.duplicates import JUDGED_WORDS, MAX_COPIES, NearIndex, exact_duplicates, near_duplicates
+from data.checking.duplicates import JUDGED_WORDS, MAX_COPIES, NearIndex
 from data.checking.signatures import BANDS
 from data.examples import posts_of
 from data.starter_corpus import read_starter
+from tests.data.checking.in_memory import near_duplicates
 
 POST = "the parcel was left in the rain again and nobody rang the bell at all"
-
-
-def test_posts_equal_but_for_case_white_space_and_entities_are_exact_duplicates() -> None:
-    texts = ["Fish &amp; chips", "other", "fish  & CHIPS", "other ", "third"]
-    assert exact_duplicates(texts) == [[0, 2], [1, 3]]
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.checking.duplicates import near_duplicates
 from data.checking.survey import NO_LABEL, NO_TIME, ODD_TIME, UNKNOWN, groups_of, key_of, near_pairs, survey
 from data.errors import DataError
 from data.examples import LabelledFile, posts_of
 from data.posts import Example, Post
 from data.starter_corpus import read_starter
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
+from tests.data.checking.in_memory import near_duplicates
 
 LONG = "the parcel was left in the rain again and nobody rang the bell"
 

@@ -297,16 +297,16 @@ def test_what_somebody_wrote_is_not_taken_for_the_name_of_a_column(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "mend"),
     [
-        {"drop": {"stt": ("spam",)}},
-        {"only": {"stt": ("open",)}},
-        {"fields": {"thread": "csae"}, "first_of_thread": True},
+        ({"drop": {"stt": ("spam",)}}, "--drop COLUMN=VALUE"),
+        ({"only": {"stt": ("open",)}}, "--only COLUMN=VALUE"),
+        ({"fields": {"thread": "csae"}, "first_of_thread": True}, "--field thread=COLUMN"),
     ],
 )
-def test_a_misspelt_column_that_chooses_rows_is_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_a_misspelt_column_that_chooses_rows_is_refused(tmp_path: Path, settings: dict[str, Any], mend: str) -> None:
     source = written(tmp_path, "a.csv", "text,kind,status,case\nhello,x,open,1\n")
-    with pytest.raises(DataError, match=r"no row has '(stt|csae)'"):
+    with pytest.raises(DataError, match=rf"no row has '(stt|csae)'.*Name another: {mend}$"):
         imported(source, "text", {"intent": "kind"}, **settings)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from data.importing.engine import ImportJob, import_posts
 from data.importing.mapping import ColumnMapping, ready_mapping, ready_mappings
-from data.importing.preparing import pseudonym
+from data.importing.persons import pseudonym
 from data.importing.report import ImportReport
 from data.importing.sources.source import Source
 from data.tables.dialects import Dialect

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from data.checking.check import check
-from data.examples import LabelledFile, find_taxonomy
+from data.checking.check import findings_of
+from data.checking.survey import survey
+from data.examples import LabelledFile
+from data.found_taxonomy import find_taxonomy
 from data.importing.engine import ImportJob, import_posts
 from data.importing.mapping import ColumnMapping
 from data.importing.sources.source import Source
@@ -31,7 +33,7 @@ def test_its_heads_come_in_and_its_faults_are_told(tmp_path: Path) -> None:
     history = [tmp_path / "history.jsonl"]
     heads = find_taxonomy(history, "x_fincorp")
     assert {head.name for head in heads} == set(HEADS)
-    findings = check({"history": LabelledFile(history[0], heads)}, heads)
+    findings = findings_of(survey({"history": LabelledFile(history[0], heads)}, heads), heads)
     assert findings.counts["near_duplicate"] > 100
     assert findings.counts["near_conflict"] > 20
     spellings = [fault.message for fault in findings.cautions if fault.kind == "label_spelling"]
