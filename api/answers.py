@@ -110,9 +110,16 @@ def result(index: int, post_id: str | None, item: Answer, policy: Policy, option
             if options.heads is None or name in options.shown
         },
         "route": {"action": decision.action, "department": decision.owner, "reasons": list(decision.reasons)},
-        "input": {"tokens": len(encoded.ids), "truncated": encoded.truncated},
-        "warnings": [WarningCode.TRUNCATED.value] if encoded.truncated else [],
+        "input": {"tokens": encoded.tokens, "truncated": encoded.truncated},
+        "warnings": [code.value for code in warnings_of(encoded)],
     }
+
+
+def warnings_of(encoded: Encoded) -> list[WarningCode]:
+    """What a caller should know of how a post was read."""
+    if not encoded.truncated:
+        return []
+    return [WarningCode.TRUNCATED_MIDDLE if encoded.end_read else WarningCode.TRUNCATED]
 
 
 def summary(answers: Sequence[Answer]) -> dict[str, int]:

@@ -20,9 +20,10 @@ class ItemErrorCode(StrEnum):
 
 
 class WarningCode(StrEnum):
-    """What a caller should know of an answer."""
+    """What a caller should know of an answer: that the end of the post was not read, or a part before its end."""
 
     TRUNCATED = "truncated"
+    TRUNCATED_MIDDLE = "truncated_middle"
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -107,8 +108,10 @@ class Route(BaseModel):
 
 
 class Input(BaseModel):
-    tokens: int = Field(description="that the model read")
-    truncated: bool = Field(description="the post was longer than the model reads")
+    tokens: int = Field(description="of the post that the model read")
+    truncated: bool = Field(
+        description="the post was longer than the model reads: `warnings` says whether its end or its middle was not"
+    )
 
 
 class Answered(BaseModel):

@@ -150,14 +150,14 @@ class Service:
         Raises:
             Problem: too much waits.
         """
-        tokens = estimated_tokens(texts, model.bundle.manifest.max_tokens)
+        tokens = estimated_tokens(texts, model.engine.tokenizer.most_tokens)
         with self.admission.admitted(len(texts), tokens, seconds):
             charge(len(texts))
             return await self._answers(model, texts)
 
     async def classify_when_there_is_room(self, model: ServedModel, texts: Sequence[str]) -> list[Answer]:
         """Answer a part of a stream, which waits where a batch would be refused."""
-        tokens = estimated_tokens(texts, model.bundle.manifest.max_tokens)
+        tokens = estimated_tokens(texts, model.engine.tokenizer.most_tokens)
         async with self.admission.when_there_is_room(len(texts), tokens, self.settings.timeout_seconds):
             answers, _ = await self._answers(model, texts)
         return answers

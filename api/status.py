@@ -51,6 +51,7 @@ def add_status(app: FastAPI, service: Service) -> None:
                     "max_body_bytes": settings.max_body_bytes,
                     "max_characters": settings.max_characters,
                     "max_tokens": bundle.manifest.max_tokens,
+                    "max_windows": bundle.manifest.max_windows,
                     "max_queued_posts": settings.max_queued_posts,
                     "max_queued_bytes": settings.max_queued_bytes,
                     "timeout_seconds": settings.timeout_seconds,

@@ -14,8 +14,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from api.answers import Answer, Refused
-from api.schemas import WarningCode
+from api.answers import Answer, Refused, warnings_of
 from api.traffic import Baseline, RecentTraffic
 from model.bundle import Manifest
 from model.engine import RunReport
@@ -163,9 +162,8 @@ class Telemetry:
             self._posts.labels("ok").inc(len(labelled))
         self.refused(refused)
         self._hits.inc(known)
-        self._tokens.inc(sum(len(item.encoded.ids) for item in labelled))
-        truncated = sum(item.encoded.truncated for item in labelled)
-        self._warnings.add(Tally({(WarningCode.TRUNCATED.value,): truncated}) if truncated else Tally())
+        self._tokens.inc(sum(item.encoded.tokens for item in labelled))
+        self._warnings.add(Tally((code.value,) for item in labelled for code in warnings_of(item.encoded)))
         decisions = [item.decision for item in labelled]
         self._actions.add(Tally((decision.action,) for decision in decisions))
         self._reasons.add(Tally((reason,) for decision in decisions for reason in decision.reasons))

@@ -86,6 +86,8 @@ def _key(bundle: Bundle, texts: Sequence[str]) -> str:
     """Of all that scores depend on: what the network reads of the posts, the network, and what runs it."""
     manifest = bundle.manifest
     network = f"{manifest.files[MODEL]} {manifest.files[TOKENIZER]} {manifest.max_tokens}"
+    if manifest.max_windows > 1:  # so that what was kept before there were any is still found
+        network += f" {manifest.max_windows}"
     digest = sha256(f"{_LOGITS} {network} {onnxruntime.__version__}".encode())
     for text in texts:
         encoded = normalise(text).encode()

@@ -50,7 +50,8 @@ class Manifest(BaseModel):
     Attributes:
         parent: the bundle that this one was made from (`NAME@VERSION`), if any.
         precision: of model.onnx.
-        max_tokens: length at which a post is cut.
+        max_tokens: that the network reads at once.
+        max_windows: that are read of a longer post; 1, as in older bundles: its beginning alone. See `PostTokenizer`.
         provenance: data, code, configuration and versions that lead to this model.
         files: SHA-256 of every other file, by its path inside the bundle.
     """
@@ -64,6 +65,7 @@ class Manifest(BaseModel):
     parent: str | None = None
     precision: str
     max_tokens: int = Field(ge=3)
+    max_windows: int = Field(default=1, ge=1)
     provenance: Mapping[str, Any] = {}
     files: Mapping[str, str]
 
@@ -99,7 +101,8 @@ class Bundle:
 
     def tokenizer(self) -> PostTokenizer:
         """The tokenizer that the model was trained with."""
-        return PostTokenizer.from_file(self.path / TOKENIZER, self.manifest.max_tokens)
+        manifest = self.manifest
+        return PostTokenizer.from_file(self.path / TOKENIZER, manifest.max_tokens, manifest.max_windows)
 
     def engine(
         self,
@@ -172,6 +175,7 @@ def seal(
     version: int,
     precision: str,
     max_tokens: int,
+    max_windows: int = 1,
     provenance: Mapping[str, Any],
     parent: str | None = None,
 ) -> Manifest:
@@ -191,6 +195,7 @@ def seal(
         parent=parent,
         precision=precision,
         max_tokens=max_tokens,
+        max_windows=max_windows,
         provenance=provenance,
         files={path.relative_to(folder).as_posix(): file_sha256(path) for path in files},
     )

@@ -1,17 +1,16 @@
 """Scores of posts that were seen before: copies and retweets cost nothing.
 
 Correct because a post's scores depend on nothing but its tokens and the model; a cache belongs to one engine, and so to
-one model.
+one model. Of a long post each window is kept by itself (`model.windows`), as if it were a post.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from hashlib import blake2b
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-
-from model.tokenizer import Encoded
 
 
 class ScoreCache:
@@ -60,6 +59,6 @@ class ScoreCache:
                 self._rows.popitem(last=False)
 
 
-def key_of(post: Encoded) -> bytes:
-    """A hash of what the network reads of a post, 16 bytes."""
-    return blake2b(np.array(post.ids, np.int32).tobytes(), digest_size=16).digest()
+def key_of(ids: Sequence[int]) -> bytes:
+    """A hash of what the network reads at once, 16 bytes."""
+    return blake2b(np.array(ids, np.int32).tobytes(), digest_size=16).digest()

@@ -19,6 +19,7 @@ from model.schedule import RunQueue, Waiting
 from model.scores import EMBEDDING, Scores
 from model.session import open_session
 from model.tokenizer import Encoded, PostTokenizer
+from model.windows import counts_of, pool, windows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class RunReport:
     """One run of the graph.
 
     Attributes:
-        posts, tokens: that it scored, padding not counted.
+        posts, tokens: that it scored, padding not counted; each window of a long post is a post here.
         seconds: that it took.
     """
 
@@ -91,9 +92,10 @@ class Engine:
             RuntimeError: the engine is closed.
         """
         scoring = Scoring(posts, self._sizes)
-        wanted = range(len(posts)) if self.cache is None else self._not_cached(scoring, self.cache)
-        scoring.expect(len(wanted))
-        self._queue.put(scoring, ((place, len(posts[place].ids)) for place in wanted))
+        windows = scoring.windows
+        wanted = range(len(windows)) if self.cache is None else self._not_cached(scoring, self.cache)
+        scoring.expect(wanted)
+        self._queue.put(scoring, ((place, len(windows[place])) for place in wanted))
         return scoring
 
     def score(self, texts: Sequence[str]) -> Scores:
@@ -108,8 +110,8 @@ class Engine:
             thread.join()
 
     def _not_cached(self, scoring: "Scoring", cache: ScoreCache) -> list[int]:
-        """Fill in the rows that are known; return the posts to score, one for all of its copies."""
-        scoring.keys = [key_of(post) for post in scoring.posts]
+        """Fill in the rows that are known; return the windows to score, one for all of its copies."""
+        scoring.keys = [key_of(ids) for ids in scoring.windows]
         for place, key in enumerate(scoring.keys):
             scoring.copies.setdefault(key, []).append(place)
         wanted = []
@@ -136,30 +138,31 @@ class Engine:
         began = time.perf_counter()
         for scoring in by_scoring:
             scoring.begun = scoring.begun or began
-        rows = self._run([waiting.asker.posts[waiting.place] for waiting in run])
+        rows = self._run([waiting.asker.windows[waiting.place] for waiting in run])
         self._report(RunReport(len(run), sum(waiting.tokens for waiting in run), time.perf_counter() - began))
         for scoring, numbers in by_scoring.items():
             scoring.fill([run[number].place for number in numbers], rows[numbers], self.cache)
 
-    def _run(self, posts: Sequence[Encoded]) -> NDArray[np.float32]:
-        """`(n_posts, size of all outputs)`."""
-        input_ids = np.full((len(posts), max(len(post.ids) for post in posts)), self.tokenizer.pad_id, np.int64)
+    def _run(self, windows: Sequence[list[int]]) -> NDArray[np.float32]:
+        """`(n_windows, size of all outputs)`."""
+        input_ids = np.full((len(windows), max(map(len, windows))), self.tokenizer.pad_id, np.int64)
         attention_mask = np.zeros_like(input_ids)
-        for row, post in enumerate(posts):
-            input_ids[row, : len(post.ids)] = post.ids
-            attention_mask[row, : len(post.ids)] = 1
+        for row, ids in enumerate(windows):
+            input_ids[row, : len(ids)] = ids
+            attention_mask[row, : len(ids)] = 1
         answers = self._session.run(self._outputs, {"input_ids": input_ids, "attention_mask": attention_mask})
         rows: NDArray[np.float32] = np.concatenate(answers, axis=1)
         return rows
 
 
 class Scoring:
-    """Posts that are being scored together.
+    """Posts that are being scored together. A post has a row for each of its windows; most have one.
 
     Attributes:
+        windows: token ids of each.
         future: of the scores; cancelling it gives up the posts that no worker has begun.
         submitted, begun, ended: when, by `time.perf_counter`; 0.0 where it was not: what is all known is never begun.
-        known: posts whose scores were in the cache or are those of a copy beside them.
+        known: posts whose scores were in the cache or are those of copies beside them.
     """
 
     def __init__(self, posts: Sequence[Encoded], sizes: Mapping[str, int]) -> None:
@@ -167,28 +170,33 @@ class Scoring:
         Args:
             sizes: columns of each output.
         """
-        self.posts = posts
+        self.windows = windows_of(posts)
         self.future: Future[Scores] = Future()
         self.submitted = time.perf_counter()
         self.begun = self.ended = 0.0
         self.known = 0
-        self.rows = np.empty((len(posts), sum(sizes.values())), np.float32)
-        self.keys: list[bytes] = []  # with a cache: what each post is found by
+        self.rows = np.empty((len(self.windows), sum(sizes.values())), np.float32)
+        self.keys: list[bytes] = []  # with a cache: what each window is found by
         self.copies: dict[bytes, list[int]] = {}  # with a cache: the places that share a key
         arrays, first = {}, 0
         for name, size in sizes.items():
             arrays[name] = self.rows[:, first : first + size]
             first += size
         self._scores = Scores(arrays, arrays.pop(EMBEDDING))
+        self._counts = counts_of(posts)
         self._left = 0
         self._lock = Lock()
 
-    def expect(self, posts: int) -> None:
-        """So many are to be scored."""
-        self._left = posts
-        self.known = len(self.posts) - posts
-        if not posts:
-            self._end(self.future.set_result, self._scores)
+    def expect(self, places: Sequence[int]) -> None:
+        """These windows are to be scored."""
+        self._left = len(places)
+        if len(self._counts) == len(self.windows):
+            self.known = len(self._counts) - len(places)
+        else:
+            owners = np.repeat(np.arange(len(self._counts)), self._counts)
+            self.known = len(self._counts) - len(np.unique(owners[list(places)]))
+        if not places:
+            self._succeed()
 
     def fill(self, places: list[int], rows: NDArray[np.float32], cache: ScoreCache | None) -> None:
         """Take in what a run has scored."""
@@ -202,7 +210,7 @@ class Scoring:
             self._left -= len(places)
             whole = self._left == 0
         if whole:
-            self._end(self.future.set_result, self._scores)
+            self._succeed()
 
     def fail(self, error: Exception) -> None:
         """Let whoever waits know."""
@@ -224,6 +232,9 @@ class Scoring:
             Exception: whatever a run raised.
         """
         return self.future.result()
+
+    def _succeed(self) -> None:
+        self._end(self.future.set_result, pool(self._scores, self._counts))
 
     def _end(self, how: Callable[[Any], None], value: Any) -> None:
         with self._lock:

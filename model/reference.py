@@ -68,7 +68,7 @@ class ReferencePosts:
 def scored(engine: Engine, texts: Sequence[str]) -> ReferencePosts:
     """Texts as a model sees them."""
     posts = engine.encode(texts)
-    return ReferencePosts(engine.submit(posts).result(), np.array([len(post.ids) for post in posts], np.int64))
+    return ReferencePosts(engine.submit(posts).result(), np.array([post.tokens for post in posts], np.int64))
 
 
 def drawn_rows(posts: int, most: int = MOST_POSTS) -> NDArray[np.int64]:

@@ -112,7 +112,7 @@ def _posts(bundle: Bundle, files: Sequence[Path], text: str, models: Path | None
             "it is surer of these than of others"
         )
     encoded = bundle.tokenizer().encode(posts_of(posts))
-    return ReferencePosts(scored(bundle, posts, models).scores, np.array([len(post.ids) for post in encoded], np.int64))
+    return ReferencePosts(scored(bundle, posts, models).scores, np.array([post.tokens for post in encoded], np.int64))
 
 
 def _read(files: Sequence[Path], text: str) -> list[Example]:

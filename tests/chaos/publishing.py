@@ -24,6 +24,7 @@ def main() -> None:
             version=version,
             precision=manifest.precision,
             max_tokens=manifest.max_tokens,
+            max_windows=manifest.max_windows,
             provenance=manifest.provenance,
         )
 

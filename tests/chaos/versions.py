@@ -116,5 +116,6 @@ def _seal(bundle: Bundle, folder: Path, version: int) -> None:
         version=version,
         precision=bundle.manifest.precision,
         max_tokens=bundle.manifest.max_tokens,
+        max_windows=bundle.manifest.max_windows,
         provenance=bundle.manifest.provenance,
     )

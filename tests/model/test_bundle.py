@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from data.errors import BundleError, PolicyError
@@ -94,12 +95,37 @@ def test_a_torn_manifest_is_refused(copied: Path, damage: Callable[[Path], None]
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("format", 2), ("version", 0), ("max_tokens", 2), ("files", []), ("name", None), ("surprise", "field")],
+    [
+        ("format", 2),
+        ("version", 0),
+        ("max_tokens", 2),
+        ("max_windows", 0),
+        ("files", []),
+        ("name", None),
+        ("surprise", "field"),
+    ],
 )
 def test_a_manifest_of_another_format_is_refused_by_the_field(copied: Path, field: str, value: object) -> None:
     edit_manifest(copied, **{field: value})
     with pytest.raises(BundleError, match=rf"manifest\.json: torn or of another format: {field}: "):
         Bundle.load(copied)
+
+
+def test_a_bundle_from_before_there_were_windows_reads_the_beginning_of_a_long_post(
+    copied: Path, bundle: Bundle
+) -> None:
+    plain = json.loads((copied / MANIFEST).read_text(encoding="utf-8"))
+    assert plain.pop("max_windows") == bundle.manifest.max_windows > 1
+    (copied / MANIFEST).write_text(json.dumps(plain), encoding="utf-8")
+    old = Bundle.load(copied)
+    [post] = old.tokenizer().encode(["late " * 100])
+    assert (len(post.ids), post.more, post.truncated, post.end_read) == (32, (), True, False)
+    engine, beginning = old.engine(workers=1), f"{'late ' * 30}"
+    try:
+        [long, short] = engine.score([f"{beginning} site is down", beginning]).logits["intent"]
+        np.testing.assert_array_equal(long, short)
+    finally:
+        engine.close()
 
 
 def test_a_folder_without_a_manifest_is_not_a_bundle(tmp_path: Path) -> None:
@@ -172,11 +198,13 @@ def test_a_sealed_folder_is_a_bundle(bundle: Bundle, tmp_path: Path) -> None:
         version=2,
         precision="fp32",
         max_tokens=32,
+        max_windows=3,
         provenance={"note": "by hand"},
         parent=bundle.manifest.reference,
     )
     loaded = Bundle.load(tmp_path)
     assert loaded.manifest == manifest
+    assert (loaded.manifest.max_windows, loaded.tokenizer().max_windows, loaded.tokenizer().most_tokens) == (3, 3, 96)
     assert (manifest.reference, manifest.parent, dict(manifest.provenance)) == ("toy@2", "toy@1", {"note": "by hand"})
 
 

@@ -8,16 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import BundleError
-from model.bundle import MODEL, Bundle
+from model.bundle import MODEL, TOKENIZER, Bundle
 from model.cpus import available_cpus
 from model.engine import Engine
 from model.scores import Scores
-from model.tokenizer import Encoded
+from model.tokenizer import Encoded, PostTokenizer
+from model.windows import pool
 
 WORDS = ["refund", "order", "late", "site", "down", "win", "cash", "court", "unheard-of", "9"]
 HEADS = ["intent", "urgency", "department"]
 
-texts = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=40).map(" ".join), min_size=1, max_size=12)
+texts = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=90).map(" ".join), min_size=1, max_size=12)
 
 
 @pytest.fixture
@@ -60,6 +61,45 @@ def test_posts_of_mixed_lengths_are_answered_in_the_order_in_which_they_were_ask
     scores = engine.score(texts)
     assert_same(scores, one_by_one(engine, texts))
     assert len(np.unique(scores.embedding.round(4), axis=0)) == len(texts)  # so that a swap would show
+
+
+def test_a_long_post_has_the_pooled_scores_of_its_windows_among_posts_of_any_length(engine: Engine) -> None:
+    words = [WORDS[index % 6] for index in range(100)]
+    windows = [" ".join(words[first : first + 30]) for first in (0, 30, 60, 70)]
+    scores = engine.score(["refund", " ".join(words), "site is down"])
+    pooled = pool(engine.score(windows), [4])
+    for head in HEADS:
+        np.testing.assert_allclose(scores.logits[head][1], pooled.logits[head][0], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(scores.embedding[1], pooled.embedding[0], rtol=0, atol=1e-6)
+    assert_same(scores, one_by_one(engine, ["refund", " ".join(words), "site is down"]))
+
+
+def test_what_stands_at_the_end_of_a_long_post_alone_decides_where_nothing_else_does(
+    bundle: Bundle, engine: Engine
+) -> None:
+    filler = "thanks my the " * 10
+    outage, refund = (f"{filler}{end * 7}" for end in ("site is down again ", "refund please order "))
+    assert engine.score([outage, refund]).logits["intent"].argmax(axis=1).tolist() == [1, 0]
+    beginning = Engine(bundle.path / MODEL, PostTokenizer.from_file(bundle.path / TOKENIZER, 32), HEADS, workers=1)
+    [one, other] = beginning.score([outage, refund]).logits["intent"]
+    beginning.close()
+    np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_known_is_told_in_posts_not_in_windows(bundle: Bundle) -> None:
+    engine = bundle.engine(workers=1, cached_posts=100)
+    long = ["late " * 100 + "refund", "court " * 40]
+    try:
+        first = engine.submit(engine.encode([*long, "site"]))
+        expected = first.result()
+        again = engine.submit(engine.encode([long[1], "down", long[0], long[0]]))
+        rows = [1, 0, 0]
+        for head, logits in again.result().logits.items():
+            np.testing.assert_allclose(logits[[0, 2, 3]], expected.logits[head][rows], rtol=0, atol=1e-6)
+        assert (first.known, again.known) == (0, 3)
+        assert engine.submit(engine.encode(long)).done()
+    finally:
+        engine.close()
 
 
 def test_scores_have_a_row_for_each_post(engine: Engine) -> None:

@@ -121,8 +121,8 @@ def test_the_parity_gate_refuses_a_graph_of_other_weights_and_names_the_head(wri
 class _Branching(TriageNetwork):
     """Answers a long batch in a way that tracing on a short one cannot see."""
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None) -> TriageOutput:
-        output: Any = super().forward(input_ids, attention_mask, labels)
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> TriageOutput:
+        output: Any = super().forward(input_ids, attention_mask)
         if input_ids.shape[1] > 20:
             output.logits["department"] += 1.0
         return TriageOutput(logits=output.logits, embedding=output.embedding)

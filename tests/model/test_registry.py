@@ -9,7 +9,7 @@ import pytest
 from data.errors import BundleError, PolicyError, RegistryError
 from data.taxonomy import Taxonomy
 from model import bundle as layout
-from model.bundle import MODEL, SERVED, Bundle, inherit, seal
+from model.bundle import MODEL, SERVED, Bundle, Manifest, inherit, seal
 from model.policy import LabelSets, Policy
 from model.registry import POINTER, Registry
 
@@ -20,7 +20,7 @@ def filling(source: Path, name: str = "toy") -> Callable[[Path, int], None]:
 
     def fill(folder: Path, version: int) -> None:
         inherit(bundle, folder, SERVED)
-        seal(folder, name=name, version=version, precision="fp32", max_tokens=32, provenance={})
+        seal(folder, name=name, version=version, precision="fp32", max_tokens=32, max_windows=3, provenance={})
 
     return fill
 
@@ -207,21 +207,25 @@ def strict(bundle: Bundle, **changes: object) -> Policy:
     return bundle.policy.model_copy(update={"heads": heads})
 
 
+def plain_card(folder: Path, manifest: Manifest) -> str:
+    """Tells what it was given: a manifest, and a folder with the policy that it is of."""
+    threshold = Policy.read(folder / layout.POLICY).heads["intent"].threshold
+    return f"{manifest.reference}, made from {manifest.parent}, threshold {threshold}\n"
+
+
 def test_a_policy_makes_the_next_version_of_the_same_model(copy: Registry) -> None:
     parent = Bundle.load(copy.resolve("toy@1"))
     before = {path: path.read_bytes() for path in sorted(parent.path.rglob("*")) if path.is_file()}
     policy = strict(parent, label_sets=LabelSets(coverage=0.9, least_probability=0.1))
-    path = copy.publish_policy(parent, policy, {"targets": ["department:error<=0.02@0.95"], "seed": 13})
+    path = copy.publish_policy(parent, policy, {"targets": ["department:error<=0.02@0.95"], "seed": 13}, plain_card)
 
     assert path == copy.root / "toy" / "2"
     child = Bundle.load(path)
     assert (child.manifest.reference, child.manifest.parent) == ("toy@2", "toy@1")
     assert child.policy == policy
     assert child.policy.version != parent.policy.version
-    assert (child.manifest.precision, child.manifest.max_tokens) == (
-        parent.manifest.precision,
-        parent.manifest.max_tokens,
-    )
+    for name in ("precision", "max_tokens", "max_windows"):
+        assert getattr(child.manifest, name) == getattr(parent.manifest, name)
     assert child.manifest.provenance["tuned"] == [{"targets": ["department:error<=0.02@0.95"], "seed": 13}]
     assert {**child.manifest.provenance, "tuned": None} == {**parent.manifest.provenance, "tuned": None}
     assert {file: content for file, content in before.items() if file.read_bytes() != content} == {}
@@ -230,7 +234,7 @@ def test_a_policy_makes_the_next_version_of_the_same_model(copy: Registry) -> No
 
 def test_all_that_is_not_of_the_policy_is_inherited(copy: Registry) -> None:
     parent = Bundle.load(copy.resolve("toy@1"))
-    child = Bundle.load(copy.publish_policy(parent, strict(parent), {}))
+    child = Bundle.load(copy.publish_policy(parent, strict(parent), {}, plain_card))
     changed = {layout.POLICY, layout.METRICS, layout.CARD}
     assert set(child.manifest.files) == set(parent.manifest.files)
     assert {name for name, sha in child.manifest.files.items() if sha != parent.manifest.files[name]} == changed
@@ -240,28 +244,27 @@ def test_all_that_is_not_of_the_policy_is_inherited(copy: Registry) -> None:
     assert child.training_rows() == parent.training_rows()
     reference = child.reference()
     assert reference is not None
-    assert child.card().startswith(parent.card().rstrip())
-    assert "This is toy@1 with a policy of its own" in child.card()
+    assert child.card() == "toy@2, made from toy@1, threshold 0.97\n"
 
 
 def test_figures_of_decisions_that_are_no_longer_made_are_left_out(copy: Registry) -> None:
     parent = Bundle.load(copy.resolve("toy@1"))
     assert {"routing", "decided"} <= set(parent.metrics())
-    child = Bundle.load(copy.publish_policy(parent, strict(parent), {}))
+    child = Bundle.load(copy.publish_policy(parent, strict(parent), {}, plain_card))
     assert child.metrics() == {"n": parent.metrics()["n"], "heads": parent.metrics()["heads"]}
 
 
 @pytest.mark.parametrize("change", [{"temperature": 3.0}, {"scales": (1.0, 2.0, 1.0)}, {"biases": (0.0, 1.0, 0.0)}])
 def test_figures_of_a_head_that_is_calibrated_anew_are_left_out(copy: Registry, change: dict[str, object]) -> None:
     parent = Bundle.load(copy.resolve("toy@1"))
-    child = Bundle.load(copy.publish_policy(parent, strict(parent, **change), {}))
+    child = Bundle.load(copy.publish_policy(parent, strict(parent, **change), {}, plain_card))
     assert set(child.metrics()["heads"]) == {"intent", "department"}
 
 
 def test_a_policy_of_a_policy_has_it_as_parent(copy: Registry) -> None:
     first = Bundle.load(copy.resolve("toy@1"))
-    second = Bundle.load(copy.publish_policy(first, strict(first), {"seed": 1}))
-    third = Bundle.load(copy.publish_policy(second, first.policy, {"seed": 2}))
+    second = Bundle.load(copy.publish_policy(first, strict(first), {"seed": 1}, plain_card))
+    third = Bundle.load(copy.publish_policy(second, first.policy, {"seed": 2}, plain_card))
     assert (third.manifest.parent, third.manifest.provenance["tuned"]) == ("toy@2", [{"seed": 1}, {"seed": 2}])
     assert third.policy == first.policy
 
@@ -269,9 +272,9 @@ def test_a_policy_of_a_policy_has_it_as_parent(copy: Registry) -> None:
 def test_a_bundle_that_was_shipped_without_figures_and_weights_gets_a_policy_too(copy: Registry) -> None:
     copy.publish("toy", filling(copy.resolve("toy@1")))
     bare = Bundle.load(copy.resolve("toy@2"))
-    child = Bundle.load(copy.publish_policy(bare, strict(bare), {}))
+    child = Bundle.load(copy.publish_policy(bare, strict(bare), {}, plain_card))
     assert set(child.manifest.files) == set(SERVED)
-    assert child.manifest.parent == "toy@2"
+    assert (child.manifest.parent, child.manifest.max_windows) == ("toy@2", 3)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +290,7 @@ def test_a_policy_of_another_model_or_taxonomy_is_not_published(
     parent = Bundle.load(copy.resolve("toy@1"))
     before = sorted(copy.root.rglob("*"))
     with pytest.raises(PolicyError, match=fault):
-        copy.publish_policy(parent, parent.policy.model_copy(update=change), {})
+        copy.publish_policy(parent, parent.policy.model_copy(update=change), {}, plain_card)
     assert sorted(copy.root.rglob("*")) == before
 
 
@@ -295,7 +298,7 @@ def test_a_policy_that_lacks_a_head_is_not_published(copy: Registry, taxonomy: T
     parent = Bundle.load(copy.resolve("toy@1"))
     heads = {head.name: parent.policy.heads[head.name] for head in taxonomy if head.name != "urgency"}
     with pytest.raises(PolicyError, match="does not have the heads and labels of the taxonomy"):
-        copy.publish_policy(parent, parent.policy.model_copy(update={"heads": heads}), {})
+        copy.publish_policy(parent, parent.policy.model_copy(update={"heads": heads}), {}, plain_card)
 
 
 @pytest.mark.parametrize("name", [layout.METRICS, layout.TRAINING_ROWS, "weights/model.safetensors"])
@@ -304,5 +307,5 @@ def test_a_policy_of_a_damaged_bundle_is_not_published(copy: Registry, name: str
     parent = Bundle.load(copy.resolve("toy@1"))
     (parent.path / name).write_text("{}")
     with pytest.raises(BundleError, match=f"{name}: torn or altered"):
-        copy.publish_policy(parent, strict(parent), {})
+        copy.publish_policy(parent, strict(parent), {}, plain_card)
     assert copy.references() == ["toy@1"]

@@ -3,18 +3,29 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 
 from data.errors import BundleError
 from data.normalise import normalise
 from model.bundle import TOKENIZER, Bundle
 from model.encoders import find_encoder
 from model.tokenizer import PostTokenizer
+from tests.tiny import WORDS as TOY_WORDS
+
+WORDS = TOY_WORDS.split()
 
 
 @pytest.fixture(scope="module")
 def tokenizer(bundle: Bundle) -> PostTokenizer:
-    """Of `toy@1`, which reads 32 tokens."""
-    return bundle.tokenizer()
+    """Of `toy@1`, which reads 32 tokens, and here no more of a post."""
+    return PostTokenizer.from_file(bundle.path / TOKENIZER, 32)
+
+
+@pytest.fixture(scope="module")
+def windowed(bundle: Bundle) -> PostTokenizer:
+    """The same, which reads a longer post in up to four windows of 30 words."""
+    return PostTokenizer.from_file(bundle.path / TOKENIZER, 32, max_windows=4)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +63,54 @@ def test_a_post_of_more_tokens_than_the_model_takes_is_cut_and_says_so(
 ) -> None:
     [post] = tokenizer.encode(["late " * words])
     assert len(post.ids) == min(words + 2, 32)
-    assert post.truncated is truncated
+    assert (post.truncated, post.end_read) == (truncated, False)
+    assert (post.tokens, post.more) == (len(post.ids), ())
     assert post.ids[-1] == 3  # the end marker is kept
+
+
+@pytest.mark.parametrize(
+    ("words", "starts"),
+    [
+        (1, [0]),
+        (30, [0]),
+        (31, [0, 1]),
+        (60, [0, 30]),
+        (61, [0, 30, 31]),
+        (119, [0, 30, 60, 89]),
+        (120, [0, 30, 60, 90]),
+    ],
+)
+def test_a_longer_post_is_read_in_whole_windows_of_which_the_last_ends_with_it(
+    windowed: PostTokenizer, words: int, starts: list[int]
+) -> None:
+    text = [WORDS[index % len(WORDS)] for index in range(words)]
+    [post] = windowed.encode([" ".join(text)])
+    expected = windowed.encode([" ".join(text[start : start + 30]) for start in starts])
+    assert [post.ids, *post.more] == [window.ids for window in expected]
+    assert (post.tokens, post.truncated, post.end_read, post.empty) == (words + 2, False, False, False)
+
+
+@pytest.mark.parametrize("words", [121, 150, 900, 5_000])
+def test_of_a_post_of_too_many_windows_the_first_ones_and_its_end_are_read(windowed: PostTokenizer, words: int) -> None:
+    text = [WORDS[index % len(WORDS)] for index in range(words)]
+    [post] = windowed.encode([" ".join(text)])
+    expected = windowed.encode([" ".join(text[first : first + 30]) for first in (0, 30, 60, words - 30)])
+    assert [post.ids, *post.more] == [window.ids for window in expected]
+    assert (post.tokens, post.truncated, post.end_read) == (122, True, True)
+
+
+def test_a_post_of_one_window_is_encoded_as_without_windows(tokenizer: PostTokenizer, windowed: PostTokenizer) -> None:
+    texts = ["", "refund please", "late " * 30]
+    assert windowed.encode(texts) == tokenizer.encode(texts)
+
+
+def test_windows_stand_between_the_markers_of_any_encoder(bundle: Bundle) -> None:
+    """Some put a marker behind the words only, and one put nowhere would be a window without an end."""
+    tokenizer = Tokenizer.from_file(str(bundle.path / TOKENIZER))
+    tokenizer.post_processor = TemplateProcessing(single="$A [SEP] [SEP]", special_tokens=[("[SEP]", 3)])
+    [post] = PostTokenizer(tokenizer, 6, max_windows=4).encode(["refund please order late site"])
+    assert [post.ids, *post.more] == [[10, 11, 6, 8, 3, 3], [11, 6, 8, 12, 3, 3]]
+    assert (post.tokens, post.repeated) == (7, 5)
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t", "\u200b\u200d", "\x00", "&nbsp;"])
@@ -121,4 +178,15 @@ def test_what_no_model_could_read_is_cut_before_it_is_tokenised(bundle: Bundle) 
     [one_word, many] = tokenizer.encode(["x" * 100_000, "late " * 100_000])
     assert one_word.truncated
     assert many.truncated
-    assert many.ids == tokenizer.encode(["late " * 100])[0].ids
+    assert (one_word.end_read, many.end_read) == (True, True)
+    assert many == tokenizer.encode(["late " * 300])[0]
+    beginning = PostTokenizer.from_file(bundle.path / TOKENIZER, 32)
+    [one_word, many] = beginning.encode(["x" * 100_000, "late " * 100_000])
+    assert (one_word.truncated, one_word.end_read) == (many.truncated, many.end_read) == (True, False)
+    assert many == beginning.encode(["late " * 100])[0]
+
+
+def test_the_end_of_a_text_of_any_length_is_read(windowed: PostTokenizer) -> None:
+    [post] = windowed.encode([f"{'late ' * 50_000}refund"])
+    assert post.more[-1][-2:] == [10, 3]
+    assert post.truncated
