@@ -17,6 +17,7 @@ from api.commands import (
     export,
     keys,
     models,
+    retrain,
     serve,
     train,
     tune,
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("retrain")(retrain.retrain)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
@@ -60,6 +62,7 @@ def main() -> None:
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
+    stderr.quiet = False  # an error may be that of one process among several that train together
     stderr.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(exit_code)
 

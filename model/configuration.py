@@ -14,7 +14,6 @@ class TriageConfig(PreTrainedConfig):
         heads: name and number of labels of each head, in the order of the outputs (a list, because JSON files of
             configurations are written with sorted keys).
         dropout: probability of dropping an element of the pooled embedding in training.
-        label_smoothing: share of the target's mass that is spread over all labels in training.
     """
 
     model_type = "triage"
@@ -25,13 +24,11 @@ class TriageConfig(PreTrainedConfig):
         encoder: dict[str, Any] | None = None,
         heads: Sequence[tuple[str, int]] = (),
         dropout: float = 0.1,
-        label_smoothing: float = 0.0,
         **kwargs: Any,
     ) -> None:
         self.encoder = encoder or {}
         self.heads = [(name, size) for name, size in heads]
         self.dropout = dropout
-        self.label_smoothing = label_smoothing
         super().__init__(**kwargs)
 
     def encoder_config(self) -> PreTrainedConfig:

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import AutoModel, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from data.taxonomy import Taxonomy
 from model.configuration import TriageConfig
 from model.encoders import EncoderFiles
-from model.scores import UNLABELLED
 
 _POSITIONS_FROM_ZERO = frozenset({"bert", "distilbert", "electra"})
 _UNLIMITED = 2**20
@@ -22,12 +19,10 @@ class TriageOutput(ModelOutput):
     """What a pass gives.
 
     Attributes:
-        loss: mean over heads of the cross-entropy of the known labels, a scalar; only when targets were given.
         logits: by head, `(n_posts, n_labels)`.
         embedding: mean of the last layer over the real tokens, `(n_posts, hidden_size)`.
     """
 
-    loss: Tensor | None = None
     logits: dict[str, Tensor] | None = None
     embedding: Tensor | None = None
 
@@ -50,9 +45,7 @@ class TriageNetwork(PreTrainedModel):
         self.post_init()  # type: ignore[no-untyped-call]  # as transformers has it
 
     @classmethod
-    def from_encoder(
-        cls, files: EncoderFiles, taxonomy: Taxonomy, *, dropout: float = 0.1, label_smoothing: float = 0.0
-    ) -> "TriageNetwork":
+    def from_encoder(cls, files: EncoderFiles, taxonomy: Taxonomy, *, dropout: float = 0.1) -> "TriageNetwork":
         """A pretrained encoder with fresh heads for a taxonomy.
 
         Raises:
@@ -63,7 +56,6 @@ class TriageNetwork(PreTrainedModel):
             encoder=encoder.config.to_dict(),
             heads=[(head.name, len(head.labels)) for head in taxonomy],
             dropout=dropout,
-            label_smoothing=label_smoothing,
         )
         network = cls(config)
         # Not strict: the pooler, which this network does not have, is left over.
@@ -84,35 +76,16 @@ class TriageNetwork(PreTrainedModel):
         # Some families begin to count at their padding id; two positions are then lost.
         return positions if encoder.model_type in _POSITIONS_FROM_ZERO else positions - 2
 
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor | None = None,
-    ) -> TriageOutput:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> TriageOutput:
         """One pass.
 
         Args:
             input_ids: `(n_posts, length)`, int64.
             attention_mask: `(n_posts, length)`, 1 for a real token, 0 for padding.
-            labels: `(n_posts, n_heads)`, the index of each gold label or `UNLABELLED`.
         """
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
         embedding = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
         dropped = self.dropout(embedding)
         logits = {name: head(dropped) for name, head in self.heads.items()}
-        loss = None if labels is None else self._loss(logits, labels)
-        return TriageOutput(loss=loss, logits=logits, embedding=embedding)
-
-    def _loss(self, logits: dict[str, Tensor], labels: Tensor) -> Tensor:
-        losses = [
-            functional.cross_entropy(
-                head_logits.float(), targets, ignore_index=UNLABELLED, label_smoothing=self.config.label_smoothing
-            )
-            for head_logits, targets in zip(logits.values(), labels.unbind(dim=1), strict=True)
-            if bool((targets != UNLABELLED).any())  # the mean over no target is not a number
-        ]
-        if not losses:
-            return torch.stack([head_logits.sum() for head_logits in logits.values()]).sum() * 0.0
-        return torch.stack(losses).mean()
+        return TriageOutput(logits=logits, embedding=embedding)

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.errors import BundleError, RegistryError
-from data.files import publish_folder, whole_folder, write_whole
-from model.bundle import CARD, MANIFEST, METRICS, MODEL, POLICY, Bundle, inherit, seal
+from data.files import publish_folder, remove_leftovers, whole_folder, write_whole
+from model.bundle import CARD, MANIFEST, METRICS, MODEL, POLICY, Bundle, Manifest, inherit, seal
 from model.policy import HeadPolicy, Policy
 
 POINTER = "promoted.json"
@@ -91,7 +91,9 @@ class Registry:
             RegistryError: the name cannot be a folder's.
         """
         check_name(name)
-        with self._locked(), whole_folder(self.root) as folder:
+        with self._locked(), whole_folder(self.root, name) as folder:
+            for path in (self.root / name, self.root / POINTER):
+                remove_leftovers(path)
             first = self.promoted() is None
             version = max(self._versions(name), default=0) + 1
             fill(folder, version)
@@ -102,11 +104,15 @@ class Registry:
                 self._write(_Pointer(current=f"{name}@{version}"))
         return target
 
-    def publish_policy(self, bundle: Bundle, policy: Policy, tuning: Mapping[str, Any]) -> Path:
+    def publish_policy(
+        self, bundle: Bundle, policy: Policy, tuning: Mapping[str, Any], card: Callable[[Path, Manifest], str]
+    ) -> Path:
         """Write the next version of a bundle's name: the same model under another policy.
 
         Args:
             tuning: how the policy came about, for the manifest, where it stands below what was done before.
+            card: writes the card anew, as the old one tells of another policy, from the folder of the bundle and its
+                manifest, which has no checksums yet; not asked where the bundle was shipped without one.
 
         Raises:
             PolicyError: the policy belongs to another model or taxonomy.
@@ -121,18 +127,19 @@ class Registry:
             policy.write(folder / POLICY)
             if METRICS in parent.files:
                 write_whole(folder / METRICS, json.dumps(_still_true(bundle, policy), indent=2) + "\n")
+            about: dict[str, Any] = {
+                "name": parent.name,
+                "version": version,
+                "parent": parent.reference,
+                "precision": parent.precision,
+                "max_tokens": parent.max_tokens,
+                "max_windows": parent.max_windows,
+                "provenance": {**parent.provenance, "tuned": [*parent.provenance.get("tuned", []), dict(tuning)]},
+            }
             if CARD in parent.files:
-                about = f"This is {parent.reference} with a policy of its own; its manifest tells how that was tuned."
-                write_whole(folder / CARD, f"{bundle.card().rstrip()}\n\n## Policy\n\n{about}\n")
-            sealed = seal(
-                folder,
-                name=parent.name,
-                version=version,
-                parent=parent.reference,
-                precision=parent.precision,
-                max_tokens=parent.max_tokens,
-                provenance={**parent.provenance, "tuned": [*parent.provenance.get("tuned", []), dict(tuning)]},
-            )
+                bundle.card()  # a torn one must not be replaced by a whole one, as if nothing had been
+                write_whole(folder / CARD, card(folder, Manifest(**about, created="", files={})))
+            sealed = seal(folder, **about)
             # What is torn there must not get a checksum of its own here.
             for name, sha256 in parent.files.items():
                 if name.partition("/")[0] in kept and sealed.files.get(name) != sha256:

@@ -34,6 +34,7 @@ class NoisyDataset(Dataset[dict[str, Any]]):
     What an epoch sees depends on the seed and its number alone, so that a resumed run sees the same.
 
     Attributes:
+        labels: `(n_posts, n_heads)`, the index of each gold label or `UNLABELLED`.
         lengths: in tokens, of the rows as they are now; the list stays the same object.
     """
 
@@ -45,7 +46,7 @@ class NoisyDataset(Dataset[dict[str, Any]]):
             share: of the posts that are altered in an epoch.
         """
         self._texts = posts_of(examples)
-        self._labels = _targets(examples, taxonomy)
+        self.labels = _targets(examples, taxonomy)
         self._tokenizer = tokenizer
         self._share = share
         self._seed = seed
@@ -63,7 +64,7 @@ class NoisyDataset(Dataset[dict[str, Any]]):
         return len(self._rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"input_ids": self._rows[index], "labels": self._labels[index]}
+        return {"input_ids": self._rows[index], "labels": self.labels[index]}
 
     def _drawn(self, text: str, random: Random) -> str:
         return add_noise(text, random) if random.random() < self._share else text

@@ -21,19 +21,24 @@ from data.splitting.parts import Parts, split_by_group, without_posts
 from data.taxonomy import Taxonomy
 from evaluation.weighting import Shares
 from model import bundle as layout
-from model.bundle import Bundle, Precision, inherit, seal
-from model.encoders import find_encoder
+from model.bundle import Bundle, Manifest, Precision, inherit, seal
 from model.network import TriageNetwork
 from model.registry import Registry, check_name
 from model.tokenizer import PostTokenizer
-from training.card import card
-from training.encoding import NoisyDataset, to_dataset
+from training.card.counts import noted
+from training.card.document import card
+from training.initial_network import initial_network
+from training.loop import processes
+from training.loop.work_folder import WorkFolder, work_in
 from training.precision import Judges, ServedGraph, serve_at
 from training.recipe import Recipe
-from training.run import train
+from training.stages import Course, teach
 
 RUNS = ".runs"
 """Folder of the registry for unfinished work."""
+
+LOGS = "logs"
+"""Folder in it for the figures of runs, kept when they are done."""
 
 _PACKAGES = ("torch", "transformers", "datasets", "onnx", "onnxruntime", "tokenizers", "numpy", "triage")
 _SOURCES = ("data", "model", "evaluation", "training")
@@ -48,6 +53,7 @@ class Job:
         sources: the files that the examples were read from.
         shares: of the labels in the stream that will be served, where the examples have others; the figures are then
             given weighted to them too.
+        start: the bundle whose weights are trained further, in place of the recipe's encoder.
 
     Raises:
         RegistryError: the name cannot be a bundle's.
@@ -59,19 +65,21 @@ class Job:
     recipe: Recipe
     sources: Sequence[Path]
     shares: Shares | None = None
+    start: Bundle | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
 
     def identity(self, *, whole: bool = False) -> str:
-        """A hash of data, taxonomy and recipe: a run is only ever resumed by its own job.
+        """A hash of data, taxonomy, recipe and first weights: a run is only ever resumed by its own job.
 
         Args:
             whole: also of the parts that only judge the weights.
         """
         names = ("train", "dev", "calibration", "test") if whole else ("train", "dev")
         rows = [(part, _row(example)) for part in names for example in getattr(self.parts, part)]
-        return _hash([asdict(self.recipe), self.taxonomy.sha256, rows])[:16]
+        start = self.start and self.start.manifest.files
+        return _hash([asdict(self.recipe), self.taxonomy.sha256, rows, *([start] if start else [])])[:16]
 
 
 def is_begun(job: Job, registry: Registry) -> bool:
@@ -82,52 +90,25 @@ def is_begun(job: Job, registry: Registry) -> bool:
 def train_bundle(job: Job, registry: Registry, *, resume: bool = False) -> Path:
     """Train and publish the next version of `job.name`.
 
+    Where several processes train it, only the main one returns; the others end here.
+
+    Args:
+        resume: go on with the unfinished run of this job, if there is one.
+
     Returns:
         The folder of the new bundle.
 
     Raises:
-        EncoderError, ExportError, Interrupted: see there. Nothing is published then.
+        BusyError, EncoderError, ExportError, Interrupted: see there. Nothing is published then.
     """
-    set_seed(job.recipe.seed)  # the fresh heads are drawn before the Trainer seeds anything
-    encoder = find_encoder(job.recipe.encoder)
-    network = TriageNetwork.from_encoder(
-        encoder, job.taxonomy, dropout=job.recipe.dropout, label_smoothing=job.recipe.label_smoothing
-    )
-    network.set_encoder_dropout(job.recipe.encoder_dropout)
-    tokenizer = PostTokenizer(encoder.tokenizer(), min(job.recipe.max_tokens, network.max_tokens))
-    work = _work_folder(job, registry)
-    outcome = train(
-        network,
-        NoisyDataset(job.parts.train, job.taxonomy, tokenizer, job.recipe.noise, job.recipe.seed),
-        to_dataset(job.parts.dev, job.taxonomy, tokenizer),
-        job.recipe,
-        work / "checkpoints",
-        tokenizer.pad_id,
-        resume,
-    )
-    judges = Judges(job.parts.calibration, job.parts.test, job.shares)
-    graph = serve_at(Precision.INT8, network, tokenizer, job.taxonomy, posts_of(job.parts.train), judges, work)
-    learned = [fingerprint(text) for text in posts_of([*job.parts.train, *job.parts.dev])]
-    provenance = {
-        "encoder": encoder.name,
-        "recipe": asdict(job.recipe),
-        **outcome,
-        "data": {
-            "files": _files(job.sources),
-            "posts": {part: len(getattr(job.parts, part)) for part in ("train", "dev", "calibration", "test")},
-            "learned_sha256": _hash(sorted(learned)),
-        },
-        **_graph_and_code(graph),
-    }
-
-    def lay(folder: Path) -> None:
-        network.save_pretrained(folder / layout.WEIGHTS)
-        (folder / layout.TOKENIZER).write_text(tokenizer.to_json(), encoding="utf-8")
-        (folder / layout.TAXONOMY).write_text(json.dumps(job.taxonomy.to_dict(), indent=2), encoding="utf-8")
-        (folder / layout.TRAINING_ROWS).write_text("\n".join(sorted(set(learned))) + "\n", encoding="utf-8")
-
-    published = _publish(registry, job.name, graph, tokenizer.max_tokens, provenance, lay)
-    shutil.rmtree(work)
+    with work_in(_work_folder(job, registry), resume=resume) as work:
+        # A kill may have come after the bundle was there and before the work folder was gone.
+        published = processes.decided_by_main(lambda: work.published(job.name, registry) if resume else None)
+        if published is None:
+            published = _train_and_publish(job, registry, work, resume)
+        else:
+            processes.only_main_goes_on()
+        work.remove()
     return published
 
 
@@ -181,18 +162,55 @@ def export_bundle(
             inherit(bundle, folder, (layout.WEIGHTS, layout.TOKENIZER, layout.TAXONOMY, layout.TRAINING_ROWS))
 
         name, parent = bundle.manifest.name, bundle.manifest.reference
-        return _publish(registry, name, graph, tokenizer.max_tokens, provenance, lay, parent)
+        return _publish(registry, name, graph, tokenizer, provenance, lay, parent)
 
 
 def _work_folder(job: Job, registry: Registry) -> Path:
     return registry.root / RUNS / f"{job.name}-{job.identity()}"
 
 
+def _train_and_publish(job: Job, registry: Registry, work: WorkFolder, resume: bool) -> Path:
+    set_seed(job.recipe.seed)  # the fresh heads are drawn before the Trainer seeds anything
+    initial = initial_network(job.recipe, job.taxonomy, job.start)
+    network, tokenizer = initial.network, initial.tokenizer
+    course = Course(job.taxonomy, job.parts.train, job.parts.dev)
+    logs = registry.root / RUNS / LOGS / work.path.name
+    outcome = teach(initial, course, job.recipe, work.path, resume=resume, logs=logs)
+    processes.only_main_goes_on()
+    judges = Judges(job.parts.calibration, job.parts.test, job.shares)
+    graph = serve_at(Precision.INT8, network, tokenizer, job.taxonomy, posts_of(job.parts.train), judges, work.path)
+    learned = {fingerprint(text) for text in posts_of([*job.parts.train, *job.parts.dev])}
+    known = learned | (job.start.training_rows() if job.start else set())  # what taught the first weights, too
+    files = _files(job.sources)
+    provenance = {
+        "run": work.run,
+        "encoder": initial.encoder,
+        "recipe": asdict(job.recipe),
+        **outcome,
+        "data": {
+            "files": files,
+            "posts": {part: len(getattr(job.parts, part)) for part in ("train", "dev", "calibration", "test")},
+            **noted(job.parts, job.taxonomy, files),
+            "learned_sha256": _hash(sorted(learned)),
+        },
+        **_graph_and_code(graph),
+    }
+
+    def lay(folder: Path) -> None:
+        network.save_pretrained(folder / layout.WEIGHTS)
+        (folder / layout.TOKENIZER).write_text(tokenizer.to_json(), encoding="utf-8")
+        (folder / layout.TAXONOMY).write_text(json.dumps(job.taxonomy.to_dict(), indent=2), encoding="utf-8")
+        (folder / layout.TRAINING_ROWS).write_text("\n".join(sorted(known)) + "\n", encoding="utf-8")
+
+    parent = job.start.manifest.reference if job.start else None
+    return _publish(registry, job.name, graph, tokenizer, provenance, lay, parent)
+
+
 def _publish(
     registry: Registry,
     name: str,
     graph: ServedGraph,
-    max_tokens: int,
+    tokenizer: PostTokenizer,
     provenance: Mapping[str, Any],
     lay: Callable[[Path], None],
     parent: str | None = None,
@@ -205,23 +223,24 @@ def _publish(
         graph.policy.write(folder / layout.POLICY)
         graph.calibrated_on.write(folder / layout.REFERENCE)
         write_whole(folder / layout.METRICS, json.dumps(graph.figures, indent=2) + "\n")
-        write_whole(folder / layout.CARD, card(f"{name}@{number}", graph.figures, provenance))
-        seal(
-            folder,
-            name=name,
-            version=number,
-            parent=parent,
-            precision=graph.precision,
-            max_tokens=max_tokens,
-            provenance=provenance,
-        )
+        about: dict[str, Any] = {
+            "name": name,
+            "version": number,
+            "parent": parent,
+            "precision": graph.precision,
+            "max_tokens": tokenizer.max_tokens,
+            "max_windows": tokenizer.max_windows,
+            "provenance": provenance,
+        }
+        write_whole(folder / layout.CARD, card(folder, Manifest(**about, created="", files={})))
+        seal(folder, **about)
 
     return registry.publish(name, fill)
 
 
 def _graph_and_code(graph: ServedGraph) -> dict[str, Any]:
     root = Path(__file__).parent.parent
-    code = [file_sha256(path) for package in _SOURCES for path in sorted((root / package).glob("*.py"))]
+    code = [file_sha256(path) for package in _SOURCES for path in sorted((root / package).rglob("*.py"))]
     return {
         "graph": graph.provenance,
         "code_sha256": _hash(code),

@@ -30,6 +30,7 @@ from model.quantize import quantize
 from model.reference import ReferencePosts, scored
 from model.scores import UNLABELLED, Scores
 from model.tokenizer import Encoded, PostTokenizer
+from model.windows import counts_of, pool, windows_of
 from training.gate import Judged, compare
 
 SAMPLE_POSTS = 300
@@ -140,28 +141,29 @@ def fit_policy(
 def network_scores(network: TriageNetwork, posts: Sequence[Encoded], pad_id: int) -> Scores:
     """What the network itself answers, in torch."""
     network.train(False)
-    logits = {name: np.empty((len(posts), size), np.float32) for name, size in network.config.heads}
-    embedding = np.empty((len(posts), network.encoder.config.hidden_size), np.float32)
-    for run in _runs(posts):
-        input_ids = torch.full((len(run), max(len(posts[index].ids) for index in run)), pad_id)
+    windows = windows_of(posts)
+    logits = {name: np.empty((len(windows), size), np.float32) for name, size in network.config.heads}
+    embedding = np.empty((len(windows), network.encoder.config.hidden_size), np.float32)
+    for run in _runs(windows):
+        input_ids = torch.full((len(run), max(len(windows[index]) for index in run)), pad_id)
         attention_mask = torch.zeros_like(input_ids)
         for row, index in enumerate(run):
-            input_ids[row, : len(posts[index].ids)] = torch.tensor(posts[index].ids)
-            attention_mask[row, : len(posts[index].ids)] = 1
+            input_ids[row, : len(windows[index])] = torch.tensor(windows[index])
+            attention_mask[row, : len(windows[index])] = 1
         with torch.inference_mode():
             output = network(input_ids, attention_mask)
         embedding[run] = output.embedding
         for name, answer in output.logits.items():
             logits[name][run] = answer
-    return Scores(logits, embedding)
+    return pool(Scores(logits, embedding), counts_of(posts))
 
 
-def _runs(posts: Sequence[Encoded]) -> list[list[int]]:
-    """The indices of posts in runs of like length, because padding is what costs."""
+def _runs(windows: Sequence[list[int]]) -> list[list[int]]:
+    """The indices of windows in runs of like length, because padding is what costs."""
     runs: list[list[int]] = []
-    for index in sorted(range(len(posts)), key=lambda index: len(posts[index].ids)):
-        # Lengths ascend, so this post sets the width of the run that it joins.
-        if runs and (len(runs[-1]) + 1) * len(posts[index].ids) <= _TORCH_TOKENS:
+    for index in sorted(range(len(windows)), key=lambda index: len(windows[index])):
+        # Lengths ascend, so this window sets the width of the run that it joins.
+        if runs and (len(runs[-1]) + 1) * len(windows[index]) <= _TORCH_TOKENS:
             runs[-1].append(index)
         else:
             runs.append([index])

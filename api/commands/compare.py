@@ -1,12 +1,12 @@
 """`triage compare`."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from api.commands.comparing import plain, show
 from api.commands.shared import (
     JsonOption,
     ModelsOption,
@@ -22,10 +22,6 @@ from data.errors import DataError
 from data.examples import posts_of
 from data.posts import Example
 from model.bundle import Bundle
-
-if TYPE_CHECKING:
-    from evaluation.comparison.compare import Comparison
-    from evaluation.comparison.verdict import Measure
 
 
 def compare(
@@ -75,13 +71,13 @@ def compare(
                 "champion": _named(bundles[0]),
                 "challenger": _named(bundles[1]),
                 "set_aside": len(posts) - len(fresh),
-                **_plain(comparison, shown),
+                **plain(comparison, shown),
                 "left_out": left_out,
             }
         )
     else:
         stdout.print(f"before: {bundles[0].manifest.reference}; after: {bundles[1].manifest.reference}", markup=False)
-        _show(comparison, shown)
+        show(comparison, shown)
         for line in left_out:
             note(f"not compared: {line}")
     if not comparison.verdict.passed:
@@ -109,71 +105,10 @@ def _unseen(posts: Sequence[Example], bundles: Sequence[Bundle], *, allow: bool)
     return fresh
 
 
-def _show(comparison: "Comparison", texts: Sequence[str] | None) -> None:
-    from evaluation.comparison import tables
-
-    found = [tables.figures(comparison), tables.right_and_wrong(comparison)]
-    found += [tables.recalls(name, head) for name, head in comparison.heads.items()]
-    if comparison.flips:
-        found.append(tables.flips(comparison))
-    if comparison.surest_flips:
-        found.append(tables.flipped_posts(comparison.surest_flips, texts))
-    for table in found:
-        stdout.print(table, "")
-    stdout.print(tables.verdict(comparison))
-
-
 def _named(bundle: Bundle) -> dict[str, str]:
     return {
         "reference": bundle.manifest.reference,
         "precision": bundle.manifest.precision,
         "policy": bundle.policy.version,
         "taxonomy": bundle.taxonomy.sha256[:12],
-    }
-
-
-def _plain(comparison: "Comparison", texts: Sequence[str] | None) -> dict[str, Any]:
-    from evaluation.comparison.verdict import RULE
-
-    routing = comparison.routing
-    flipped = [asdict(post) for post in comparison.surest_flips]
-    if texts is not None:
-        flipped = [{**post, "text": text} for post, text in zip(flipped, texts, strict=True)]
-    return {
-        "n": comparison.posts,
-        "verdict": {**asdict(comparison.verdict), "rule": RULE},
-        "heads": {
-            name: {
-                "accuracy": _measure(head.accuracy),
-                "macro_f1": _measure(head.macro_f1),
-                "only_champion_right": head.lost,
-                "only_challenger_right": head.gained,
-                "mcnemar_p": head.mcnemar_p,
-                "recall": {label: _measure(recall) for label, recall in head.recalls.items()},
-            }
-            for name, head in comparison.heads.items()
-        },
-        "routing": routing
-        and {
-            "auto_rate": _measure(routing.handled),
-            "auto_error": routing.error and _measure(routing.error),
-        },
-        "flips": [asdict(flip) for flip in comparison.flips],
-        "examples": flipped,
-    }
-
-
-def _measure(measure: "Measure") -> dict[str, Any]:
-    found = measure.difference
-    return {
-        "n": found.posts,
-        "champion": found.champion,
-        "challenger": found.challenger,
-        "difference": found.value,
-        "ci95": [found.low, found.high],
-        "p": found.p,
-        "holm_p": measure.adjusted_p,
-        "margin": measure.margin,
-        "standing": measure.standing,
-        "times_needed": measure.times_needed,
     }

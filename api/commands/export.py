@@ -12,6 +12,7 @@ from api.commands.shared import (
     load_bundle,
     note,
     note_precision,
+    quiet_libraries,
     read_labelled,
     registry,
 )
@@ -28,7 +29,8 @@ def export(
         Precision, typer.Option(help="of the graph; int8 falls back to fp32 where it would decide otherwise")
     ] = Precision.INT8,
     to_hub_format: Annotated[
-        Path | None, typer.Option(help="instead of a bundle, a folder of weights and tokenizer for transformers")
+        Path | None,
+        typer.Option(help="instead of a bundle, a folder that transformers loads by itself; its README says how"),
     ] = None,
     models: ModelsOption = None,
 ) -> None:
@@ -37,6 +39,7 @@ def export(
         from training.hub_format import write_hub_format
         from training.pipeline import export_bundle
 
+    quiet_libraries()
     source = load_bundle(bundle, models)
     if to_hub_format:
         write_hub_format(source, to_hub_format)

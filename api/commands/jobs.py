@@ -1,78 +1,226 @@
 """What is trained: files or the starter corpus, taxonomy, parts and recipe, as the flags name them."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from math import isfinite
 from pathlib import Path
+from statistics import median
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from api.commands.shared import heads_of, note, read_labelled
 from data.errors import ConfigurationError
 from data.examples import posts_of
+from data.found_taxonomy import find_taxonomy
 from data.normalise import fingerprint
+from data.posts import PARTS
+from data.splitting.part_folders import PartFolder, check_apart
 from data.splitting.parts import Parts, split_by_group, split_into_parts, subset, without_posts
 from data.starter_corpus import read_starter, split_starter, starter_files, stream_shares
+from data.tables.reading import STDIN
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
+from model.bundle import Bundle
 from training.pipeline import Job
 from training.recipe import PRESETS, Recipe
 
+FEW = 15
+"""Posts a label up to which `few` is the default preset; how it was measured stands in training/EXPERIMENTS.md."""
 
-def recipe_of(preset: str, *, encoder: str | None = None, epochs: int | None = None, seed: int | None = None) -> Recipe:
+_NONE = "none"
+# What a network cannot be trained without.
+_LEAST = {"epochs": 0, "batch_size": 1, "max_tokens": 3, "max_windows": 1, "patience": 1, "most_posts": 1, "seed": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Labelled posts, as they were named on the command line: files, or the folder of a split."""
+
+    files: Sequence[Path]
+    folder: PartFolder | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the folder or the first file."""
+        return self.folder.path.resolve().name if self.folder else self.files[0].stem
+
+
+def recipe_of(
+    preset: str,
+    *,
+    encoder: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+) -> Recipe:
     """A preset with some of its settings replaced.
 
+    Args:
+        settings: `NAME=VALUE`, for any field of a recipe; `none` stands for none.
+
     Raises:
-        ConfigurationError: there is no such preset.
+        ConfigurationError: there is no such preset or field, a value is none of its type, or nothing would be learned.
     """
     if preset not in PRESETS:
         raise ConfigurationError(f"--preset is {preset!r}; expected one of {sorted(PRESETS)}")
-    recipe = PRESETS[preset]
-    return replace(
-        recipe,
-        encoder=encoder or recipe.encoder,
-        epochs=epochs or recipe.epochs,
-        seed=recipe.seed if seed is None else seed,
-    )
+    flags = {"encoder": encoder, "epochs": epochs, "seed": seed}
+    given = {name: value for name, value in flags.items() if value is not None}
+    recipe = replace(PRESETS[preset], **{**given, **_settings(settings, given)})
+    if not (recipe.epochs or recipe.probe):
+        raise ConfigurationError("epochs is 0 and probe is off: the heads would learn nothing; set one of them")
+    return recipe
 
 
-def job_of(files: Sequence[Path], recipe: Recipe, *, taxonomy: Path | None, dev: Path | None, name: str | None) -> Job:
-    """The job of labelled files, or of the starter corpus where none is given; says what it found.
+def has_few(job: Job) -> bool:
+    """Whether the preset `few` suits the job: half of the labels of its largest head have few posts to teach them."""
+    head = max(job.taxonomy, key=lambda head: len(head.labels))
+    counts = Counter(example.labels.get(head.name) for example in job.parts.train)
+    return median(counts[label] for label in head.labels) <= FEW
+
+
+def history_of(paths: Sequence[Path]) -> History:
+    """Files of labelled posts, or the one folder that a split was written to; a part that was changed since is said.
 
     Raises:
-        ConfigurationError: `taxonomy` or `dev` without files.
-        DataError, TaxonomyError: the files cannot be used.
+        ConfigurationError: standard input, or a folder and something else.
+        DataError: the folder holds no whole split.
     """
-    if files:
-        heads = heads_of(files, taxonomy)
-        parts = _parts(files, heads, dev, recipe.seed)
-    elif taxonomy or dev:
-        raise ConfigurationError("--taxonomy and --dev go with files of labelled posts; none was given")
-    else:
-        heads, parts = Taxonomy.read(DEFAULT_TAXONOMY), split_starter(read_starter())
-    if recipe.most_posts and len(parts.train) > recipe.most_posts:
-        note(f"of {len(parts.train)} posts that could teach, this preset takes {recipe.most_posts}; full takes all")
-        parts = replace(parts, train=subset(parts.train, recipe.most_posts))
-    sizes = ", ".join(f"{part} {len(getattr(parts, part))}" for part in ("train", "dev", "calibration", "test"))
-    note(f"posts: {sizes}; encoder {recipe.encoder}, {recipe.epochs} epochs")
-    return Job(
-        name=name or (_bundle_name(files[0]) if files else "starter"),
-        taxonomy=heads,
-        parts=parts,
-        recipe=recipe,
-        shares=None if files else stream_shares(),
-        sources=[*(files or starter_files()), *([dev] if dev else [])],
-    )
+    if STDIN in paths:
+        raise ConfigurationError("standard input cannot be read twice; write the posts to a file and name that")
+    if not any(path.is_dir() for path in paths):
+        return History(paths)
+    if len(paths) > 1:
+        raise ConfigurationError(
+            f"expected files, or one folder that triage data split wrote; found {', '.join(map(str, paths))}"
+        )
+    folder = PartFolder.open(paths[0])
+    for name in folder.changed:
+        note(f"warning: {folder.files[name]} was changed since the split")
+    return History(list(folder.files.values()), folder)
 
 
-def _bundle_name(file: Path) -> str:
-    """A file's name without what cannot stand in a bundle's."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._") or "model"
+def taxonomy_of(history: History, taxonomy: Path | None) -> Taxonomy:
+    """That of the file, or the one found in the data, which is then said."""
+    if taxonomy or history.folder is None:
+        return heads_of(history.files, taxonomy)
+    heads = find_taxonomy(history.files, history.name)
+    note(f"heads found in the data: {', '.join(f'{head.name} ({len(head.labels)} labels)' for head in heads)}")
+    return heads
 
 
-def _parts(files: Sequence[Path], taxonomy: Taxonomy, dev: Path | None, seed: int) -> Parts:
-    examples = read_labelled(list(files), taxonomy)
+def parts_of(history: History, taxonomy: Taxonomy, seed: int, dev: Path | None = None) -> Parts:
+    """The parts of a folder as they are, files dealt out by group; bad rows are reported and left out.
+
+    Args:
+        dev: posts that pick the best epoch; by default some are split off.
+
+    Raises:
+        ConfigurationError: `dev` beside a folder, which has a dev part.
+        DataError: a file cannot be read, a part is empty, or two parts of a folder share a post.
+    """
+    if history.folder:
+        if dev:
+            raise ConfigurationError(f"--dev goes with files; {history.folder.path} has a dev part of its own")
+        parts = Parts(**{name: read_labelled([path], taxonomy) for name, path in history.folder.files.items()})
+        check_apart(parts)
+        return parts
+    examples = read_labelled(list(history.files), taxonomy)
     if dev is None:
         return split_into_parts(examples, seed)
     picking = read_labelled([dev], taxonomy)
     others = without_posts(examples, {fingerprint(text) for text in posts_of(picking)})
     if len(others) < len(examples):
-        note(f"left {len(examples) - len(others)} posts out of {', '.join(map(str, files))} that stand in {dev} too")
+        names = ", ".join(map(str, history.files))
+        note(f"left {len(examples) - len(others)} posts out of {names} that stand in {dev} too")
     return Parts(**split_by_group(others, {"train": 0.8, "calibration": 0.1, "test": 0.1}, seed), dev=picking)
+
+
+def job_of(
+    files: Sequence[Path],
+    recipe: Recipe,
+    *,
+    taxonomy: Path | None,
+    dev: Path | None,
+    name: str | None,
+    start: Bundle | None = None,
+) -> Job:
+    """The job of labelled files, of a folder of parts, or of the starter corpus where none is given; says what it is.
+
+    Args:
+        start: the bundle whose weights are trained further.
+
+    Raises:
+        ConfigurationError: `taxonomy` or `dev` without files.
+        DataError, TaxonomyError: the files cannot be used.
+    """
+    history = history_of(files) if files else None
+    if history:
+        heads = taxonomy_of(history, taxonomy)
+        parts = parts_of(history, heads, recipe.seed, dev)
+    elif taxonomy or dev:
+        raise ConfigurationError("--taxonomy and --dev go with files of labelled posts; none was given")
+    else:
+        heads, parts = Taxonomy.read(DEFAULT_TAXONOMY), split_starter(read_starter())
+    parts = some_of(parts, recipe)
+    sizes = ", ".join(f"{part} {len(getattr(parts, part))}" for part in PARTS)
+    begun = f"from {start.manifest.reference}" if start else f"encoder {recipe.encoder}"
+    note(f"posts: {sizes}; {begun}")
+    return Job(
+        name=name or (bundle_name(history) if history else "starter"),
+        taxonomy=heads,
+        parts=parts,
+        recipe=recipe,
+        shares=None if history else stream_shares(),
+        sources=[*(history.files if history else starter_files()), *([dev] if dev else [])],
+        start=start,
+    )
+
+
+def some_of(parts: Parts, recipe: Recipe) -> Parts:
+    """Of a large train part what the recipe takes; says so."""
+    if not recipe.most_posts or len(parts.train) <= recipe.most_posts:
+        return parts
+    note(
+        f"of {len(parts.train)} posts that could teach, this preset takes {recipe.most_posts}; full takes all "
+        "(--set most_posts=none)"
+    )
+    return replace(parts, train=subset(parts.train, recipe.most_posts))
+
+
+def bundle_name(history: History) -> str:
+    """The history's name without what cannot stand in a bundle's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", history.name).strip("-._") or "model"
+
+
+def _settings(settings: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Any]:
+    types = get_type_hints(Recipe)
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in types:
+            known = ", ".join(f"{field.name} ({_shown(types[field.name])})" for field in fields(Recipe))
+            raise ConfigurationError(f"--set {setting!r}: expected NAME=VALUE, NAME being one of {known}")
+        if name in values or name in flags:
+            raise ConfigurationError(f"--set {setting!r}: {name} is given twice; give it once")
+        values[name] = _value(setting, text, types[name], _LEAST.get(name, 0))
+    return values
+
+
+def _value(setting: str, text: str, kind: Any, least: int) -> Any:
+    optional = type(None) in getattr(kind, "__args__", ())
+    if optional and text.lower() == _NONE:
+        return None
+    try:
+        value = TypeAdapter(kind).validate_strings(text)
+    except ValidationError as error:
+        raise ConfigurationError(f"--set {setting!r}: expected {_shown(kind)}") from error
+    if isinstance(value, int | float) and not (isfinite(value) and value >= least):
+        raise ConfigurationError(f"--set {setting!r}: expected a number from {least} on")
+    return value
+
+
+def _shown(kind: Any) -> str:
+    words = {"int": "a whole number", "float": "a number", "str": "a text", "NoneType": _NONE, "bool": "true or false"}
+    return " or ".join(words.get(each.__name__, each.__name__) for each in getattr(kind, "__args__", (kind,)))

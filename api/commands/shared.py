@@ -115,8 +115,15 @@ def note_precision(bundle: Bundle) -> None:
 
 
 def quiet_libraries() -> None:
-    """No bars and warnings of transformers: loading and saving take a second, and a run has a bar of its own."""
+    """No bars and warnings of transformers: loading and saving take a second, and a run has a bar of its own.
+
+    Of several processes that train together, only the main one speaks from here on.
+    """
     from transformers.utils import logging
+
+    from training.loop.processes import is_main
+
+    stderr.quiet = not is_main()
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()

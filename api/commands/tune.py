@@ -242,6 +242,9 @@ def _apply(
         "recalibrated": request.recalibrate,
         "seed": request.seed,
     }
-    path = registry(models).publish_policy(bundle, tuned.policy, tuning)
+    with extra("train"):
+        from training.card.document import card
+
+    path = registry(models).publish_policy(bundle, tuned.policy, tuning, card)
     written = Bundle.load(path).manifest.reference
     note(f"wrote {path}; serve it: triage models promote {written}")

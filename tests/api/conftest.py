@@ -26,10 +26,9 @@ from model.bundle import Bundle
 from model.engine import Engine
 from model.registry import Registry
 from model.scores import Scores
-from model.tokenizer import Encoded
 from tests.api.command_line import Triage, command_line
 
-Run = Callable[[Sequence[Encoded]], NDArray[np.float32]]
+Run = Callable[[Sequence[list[int]]], NDArray[np.float32]]
 Serving = Callable[..., AbstractContextManager["Client"]]
 
 _PATIENCE = 30.0
@@ -97,16 +96,16 @@ class GatedBundle(Bundle):
     """A bundle whose engine, once it is warm, scores nothing until `gate` is set."""
 
     gate: threading.Event = field(default_factory=threading.Event)
-    scored: list[Encoded] = field(default_factory=list)
+    scored: list[list[int]] = field(default_factory=list)
 
     def engine(self, *arguments: Any) -> Engine:
         engine = Bundle.engine(self, *arguments)
         run = engine._run
 
-        def hold(posts: Sequence[Encoded]) -> NDArray[np.float32]:
+        def hold(windows: Sequence[list[int]]) -> NDArray[np.float32]:
             self.gate.wait(30)
-            self.scored.extend(posts)
-            return run(posts)
+            self.scored.extend(windows)
+            return run(windows)
 
         run_by(engine, hold)
         return engine

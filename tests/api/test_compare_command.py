@@ -16,7 +16,7 @@ from model.bundle import Bundle, seal
 from model.policy import Policy
 from model.registry import Registry
 from tests.api.command_line import Triage
-from tests.conftest import WORDS
+from tests.tiny import WORDS
 
 POSTS = 330
 

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from api.commands.jobs import job_of, recipe_of
-from data.posts import Example
+from api.commands.jobs import FEW, History, bundle_name, has_few, job_of, recipe_of
+from data.errors import ConfigurationError, DataError
+from data.files import file_sha256
+from data.posts import PARTS, Example
+from model.bundle import Bundle
+from training.recipe import PRESETS
 
 
 @pytest.fixture
@@ -35,3 +39,115 @@ def test_a_preset_for_a_quick_start_takes_some_of_many_posts_and_says_so(
 
 def test_full_takes_all_posts_however_many() -> None:
     assert recipe_of("full").most_posts is None
+
+
+@pytest.fixture
+def folder(history: Path) -> Path:
+    """The toy posts as the folder of a split, twelve of them in the test part."""
+    parts = history.parent / "parts"
+    parts.mkdir()
+    lines = history.read_text().splitlines(keepends=True)
+    about = {}
+    for name, (first, last) in zip(PARTS, ((0, 30), (30, 39), (39, 48), (48, 60)), strict=True):
+        path = parts / f"{name}.jsonl"
+        path.write_text("".join(lines[first:last]))
+        about[name] = {"posts": last - first, "sha256": file_sha256(path)}
+    (parts / "split.json").write_text(json.dumps({"parts": about}))
+    return parts
+
+
+def test_a_folder_of_parts_is_taken_as_it_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = job_of([folder], recipe_of("full"), taxonomy=None, dev=None, name=None)
+    assert [len(getattr(job.parts, name)) for name in PARTS] == [30, 9, 9, 12]
+    assert {head.name for head in job.taxonomy} == {"intent", "urgency", "department"}
+    assert job.name == "parts"
+    assert list(job.sources) == [folder / f"{name}.jsonl" for name in PARTS]
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_a_part_that_was_changed_is_said_and_must_not_hold_what_judges(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, test = folder / "train.jsonl", folder / "test.jsonl"
+    train.write_text(train.read_text().replace('"normal"', '"high"'))
+    job_of([folder], recipe_of("full"), taxonomy=None, dev=None, name=None)
+    assert "warning: " in capsys.readouterr().err
+    train.write_text(train.read_text() + test.read_text().splitlines(keepends=True)[0])
+    with pytest.raises(DataError, match=r"test\.jsonl:1: stands in the part train too"):
+        job_of([folder], recipe_of("full"), taxonomy=None, dev=None, name=None)
+
+
+def test_a_folder_comes_alone(folder: Path, history: Path) -> None:
+    with pytest.raises(ConfigurationError, match="one folder that triage data split wrote"):
+        job_of([folder, history], recipe_of("full"), taxonomy=None, dev=None, name=None)
+    with pytest.raises(ConfigurationError, match="has a dev part of its own"):
+        job_of([folder], recipe_of("full"), taxonomy=None, dev=history, name=None)
+    with pytest.raises(ConfigurationError, match="cannot be read twice"):
+        job_of([Path("-")], recipe_of("full"), taxonomy=None, dev=None, name=None)
+    with pytest.raises(DataError, match=r"found no split\.json"):
+        job_of([folder.parent], recipe_of("full"), taxonomy=None, dev=None, name=None)
+
+
+def test_a_job_can_go_on_from_a_bundle(history: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    job = job_of([history], recipe_of("full"), taxonomy=None, dev=None, name=None, start=bundle)
+    assert job.start == bundle
+    assert "from toy@1" in capsys.readouterr().err
+
+
+def test_any_setting_of_a_recipe_can_be_given() -> None:
+    given = ["class_weights=0.5", "patience=2", "most_posts=none", "encoder=some/encoder", "focal=2", "seed=7"]
+    found = recipe_of("quick", epochs=3, settings=given)
+    expected = replace(
+        PRESETS["quick"], epochs=3, class_weights=0.5, patience=2, most_posts=None, encoder="some/encoder", focal=2.0,
+        seed=7,
+    )  # fmt: skip
+    assert found == expected
+    assert (type(found.patience), type(found.focal)) == (int, float)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("focal", "expected NAME=VALUE"),
+        ("focus=2", r"epochs \(a whole number\).*patience \(a whole number or none\)"),
+        ("epochs=2.5", "expected a whole number"),
+        ("batch_size=0", "expected a number from 1 on"),
+        ("epochs=0", "the heads would learn nothing"),
+        ("dropout=much", "expected a number"),
+        ("dropout=nan", "expected a number from 0 on"),
+        ("focal=-1", "expected a number from 0 on"),
+        ("epochs=none", "expected a whole number"),
+    ],
+)
+def test_a_setting_that_is_none_is_told_with_what_is_expected(setting: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        recipe_of("full", settings=[setting])
+
+
+def test_a_setting_is_given_once() -> None:
+    with pytest.raises(ConfigurationError, match="epochs is given twice"):
+        recipe_of("full", epochs=2, settings=["epochs=3"])
+    with pytest.raises(ConfigurationError, match="focal is given twice"):
+        recipe_of("full", settings=["focal=1", "focal=2"])
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("Tickets 2026 (final).csv", "Tickets-2026-final"), ("äöü.csv", "model"), ("a.b.csv", "a.b")]
+)
+def test_a_bundle_is_named_as_its_file(file: str, name: str) -> None:
+    assert bundle_name(History([Path(file)])) == name
+
+
+def test_heads_are_fitted_without_an_epoch_where_the_recipe_says_so() -> None:
+    found = recipe_of("few", settings=["contrastive_epochs=0"])
+    assert (found.epochs, found.contrastive_epochs, found.probe) == (0, 0, True)
+
+
+def test_few_is_what_half_of_the_labels_of_the_largest_head_have(history: Path) -> None:
+    job = job_of([history], recipe_of("full"), taxonomy=None, dev=None, name=None)
+    [some] = [example for example in job.parts.train if example.labels["intent"] == "refund"][:1]
+    others = [replace(some, labels={"urgency": "low"})] * 1000  # another head does not make up for it
+    for count, expected in ((FEW, True), (FEW + 1, False)):
+        taught = [replace(some, labels={"intent": label}) for label in ("refund", "outage")] * count
+        taught += [replace(some, labels={"intent": "spam"})]
+        assert has_few(replace(job, parts=replace(job.parts, train=taught + others))) is expected

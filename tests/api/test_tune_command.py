@@ -14,7 +14,7 @@ from model.bundle import Bundle
 from model.decision import decide
 from model.registry import Registry
 from tests.api.command_line import Triage
-from tests.conftest import WORDS
+from tests.tiny import WORDS
 
 POSTS = 330
 WRONG = 11

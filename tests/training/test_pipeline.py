@@ -27,12 +27,18 @@ from data.taxonomy import Taxonomy
 from model.bundle import MANIFEST, MODEL, TAXONOMY, TOKENIZER, TRAINING_ROWS, WEIGHTS, Bundle, Precision
 from model.decision import decide
 from model.quantize import Quantised, quantize
-from model.registry import Registry
+from model.registry import POINTER, Registry
 from model.scores import Scores
 from model.tokenizer import Encoded
-from training.pipeline import Job, export_bundle, train_bundle
+from training.loop.work_folder import WorkFolder
+from training.pipeline import LOGS, RUNS, Job, export_bundle, train_bundle
 from training.precision import fit_policy
 from training.recipe import Recipe
+
+
+def unfinished(root: Path) -> list[str]:
+    """What lies in a registry beside its bundles; the logs of runs are kept."""
+    return [path.name for path in (root / RUNS).iterdir() if path.name != LOGS]
 
 
 def sha256(content: str) -> str:
@@ -167,7 +173,7 @@ def test_the_same_job_gives_the_next_version_and_leaves_no_work_behind(twins: li
     assert [twin.manifest.reference for twin in twins] == ["twin@1", "twin@2"]
     root = twins[0].path.parent.parent
     assert Registry(root).promoted() == "twin@1"
-    assert list((root / ".runs").iterdir()) == []
+    assert unfinished(root) == []
 
 
 def test_a_stopped_job_publishes_nothing_and_is_resumed_to_a_whole_bundle(
@@ -180,7 +186,42 @@ def test_a_stopped_job_publishes_nothing_and_is_resumed_to_a_whole_bundle(
     with stopping_at(2):  # which a run from the start would reach
         path = train_bundle(job, registry, resume=True)
     assert Bundle.load(path).manifest.reference == "twin@1"
-    assert list((tmp_path / ".runs").iterdir()) == []
+    assert unfinished(tmp_path) == []
+
+
+@pytest.mark.parametrize("promoted", [True, False], ids=["promoted", "not yet promoted"])
+def test_a_job_that_was_killed_after_its_bundle_was_there_publishes_no_second_one(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, promoted: bool
+) -> None:
+    registry = Registry(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(WorkFolder, "remove", _killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            train_bundle(job, registry)
+    if not promoted:
+        (tmp_path / POINTER).unlink()
+    assert train_bundle(job, registry, resume=True) == registry.resolve("twin@1")
+    assert (registry.references(), registry.promoted()) == (["twin@1"], "twin@1")
+    assert unfinished(tmp_path) == []
+
+
+def test_a_job_begun_anew_is_published_though_its_bundle_of_before_is_there(
+    job: Job, tmp_path: Path, stopping_at: Callable[..., AbstractContextManager[None]]
+) -> None:
+    registry = Registry(tmp_path)
+    train_bundle(job, registry)
+    with stopping_at(2), pytest.raises(Interrupted):
+        train_bundle(job, registry)
+    assert train_bundle(job, registry, resume=True) == registry.resolve("twin@2")
+
+
+def test_the_logs_of_a_run_outlive_it(job: Job, twins: list[Bundle]) -> None:
+    root = twins[0].path.parent.parent
+    assert [path.name for path in (root / RUNS / LOGS).iterdir()] == [f"twin-{job.identity()}"]
+
+
+def _killed(*given: Any) -> None:
+    raise RuntimeError("killed")
 
 
 def _changed(value: Any) -> Any:
@@ -243,7 +284,7 @@ def test_an_exported_bundle_is_the_next_version_and_names_its_parent(exported: B
     assert exported.manifest.parent == "toy@1"
     root = exported.path.parent.parent
     assert Registry(root).promoted() == "toy@1"
-    assert list((root / ".runs").iterdir()) == []
+    assert unfinished(root) == []
 
 
 def test_an_exported_bundle_keeps_weights_tokenizer_taxonomy_and_rows(exported: Bundle, bundle: Bundle) -> None:

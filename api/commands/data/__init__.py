@@ -4,7 +4,6 @@ import typer
 
 from api.commands.data.checking import check
 from api.commands.data.correct import correct
-from api.commands.data.curve import curve
 from api.commands.data.importing import import_, mapping
 from api.commands.data.splitting import split
 from api.commands.data.taxonomy import taxonomy
@@ -16,4 +15,3 @@ app.command("taxonomy")(taxonomy)
 app.command("check")(check)
 app.command("split")(split)
 app.command("correct")(correct)
-app.command("curve")(curve)

@@ -25,7 +25,7 @@ from data.tables.writing import output_format, table_writer
 from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 
 if TYPE_CHECKING:
-    from training.audit import Audit, Suspect
+    from training.audit.suspects import Audit, Suspect
 
 _SHOWN = 10
 
@@ -123,7 +123,7 @@ def _recorder(faults: Path) -> Iterator[Callable[[Fault], None]]:
 
 def _audited(surveyed: Survey, taxonomy: Taxonomy, report: Report) -> _Audited:
     with extra("train"):
-        from training.audit import SAMPLE, audit
+        from training.audit.suspects import SAMPLE, audit
     quiet_libraries()
     wanted = draw_sample(surveyed.group, surveyed.text, surveyed.labels, SAMPLE)
     examples = [example for _, example in surveyed.examples(wanted)]
