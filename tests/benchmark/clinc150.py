@@ -6,28 +6,25 @@ to choose the recipe and the novelty score, and nothing else is taken from them.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from data.errors import DataError
-from data.examples import posts_of
 from data.posts import Example, Post
 from data.splitting.parts import Parts
 from data.taxonomy import Head, Taxonomy
 from evaluation.calibration import expected_calibration_error
 from evaluation.scored import ScoredPosts, answers_of
-from model.bundle import Bundle
 from model.decision import is_novel
 from model.novelty import energy, threshold_refusing
 from model.policy import Novelty, Policy
-from model.registry import Registry
 from model.scores import Scores
+from tests.benchmark.measuring import Measured, Wanted, about, one_head, scored, trained
 from tests.load.scenarios import Bar
-from training.pipeline import Job, is_begun, train_bundle
+from training.pipeline import Job
 from training.recipe import Recipe
 
 NAME = "clinc150"
@@ -91,37 +88,24 @@ def read(path: Path) -> Benchmark:
             f"{path}: expected CLINC150's data_full.json, lists of texts with labels named "
             f"{', '.join((*_IN_SCOPE, _STRANGE))}: {type(error).__name__}"
         ) from error
-    labels = sorted({label for example in train for label in example.labels.values() if label})
-    taxonomy = Taxonomy.from_dict({"name": NAME, "heads": [{"name": HEAD, "labels": labels}]})
-    return Benchmark(path, taxonomy, train, validation, test, strange)
+    return Benchmark(path, one_head(NAME, HEAD, train), train, validation, test, strange)
 
 
-def measure(data: Benchmark, recipe: Recipe, work: Path) -> dict[str, Any]:
-    """Train a bundle, or take the one that just this job left behind, and score it on the test part.
-
-    Args:
-        work: folder of the bundles.
-
-    Returns:
-        `seed`, `precision`, `best_epoch`, `created`, and what `figures` gives.
+def run(wanted: Wanted) -> Measured:
+    """Train and score, seed by seed.
 
     Raises:
-        EncoderError, ExportError, Interrupted: as `train_bundle`; what was interrupted is taken up again next time.
+        DataError, EncoderError, ExportError, Interrupted: see there.
     """
-    bundle = _trained(data.job(recipe), work)
-    engine = bundle.engine()
-    try:
-        validation, test = (ScoredPosts(part, engine.score(posts_of(part))) for part in (data.validation, data.test))
-        strange = engine.score(data.strange)
-    finally:
-        engine.close()
-    return {
-        "seed": recipe.seed,
-        "precision": bundle.manifest.precision,
-        "best_epoch": bundle.manifest.provenance["best_epoch"],
-        "created": bundle.manifest.created,
-        **figures(bundle.policy, validation, test, strange),
-    }
+    data = read(wanted.path)
+    runs = []
+    for recipe in wanted.recipes(RECIPE):
+        bundle = trained(data.job(recipe), wanted.work)
+        validation, test, strange = scored(
+            bundle, data.validation, data.test, [Example(Post(text), {}) for text in data.strange]
+        )
+        runs.append({**about(bundle, recipe.seed), **figures(bundle.policy, validation, test, strange.scores)})
+    return Measured(NAME, asdict(wanted.recipe(RECIPE)), runs, FIGURES, AIMS)
 
 
 def figures(policy: Policy, validation: ScoredPosts, test: ScoredPosts, strange: Scores) -> dict[str, float]:
@@ -148,11 +132,3 @@ def figures(policy: Policy, validation: ScoredPosts, test: ScoredPosts, strange:
         "auroc": float(roc_auc_score(np.repeat([0, 1], [len(test), len(strange)]), np.concatenate(novelties))),
         "ece": expected_calibration_error(answers.probabilities, answers.gold),
     }
-
-
-def _trained(job: Job, work: Path) -> Bundle:
-    registry = Registry(work / job.identity(whole=True))
-    done = f"{job.name}@1" in registry.references()
-    return Bundle.load(
-        registry.resolve(f"{job.name}@1") if done else train_bundle(job, registry, resume=is_begun(job, registry))
-    )

@@ -180,18 +180,23 @@ def _measure(process: psutil.Popen, outcome: Outcome) -> None:
     outcome.memory, outcome.cpu = max(outcome.memory, memory), max(outcome.cpu, cpu)
 
 
-def commands(export: Path) -> dict[str, list[str]]:
-    """What is run, in order, in the folder of the results."""
+def commands(export: Path, audit: bool = False) -> dict[str, list[str]]:
+    """What is run, in order, in the folder of the results.
+
+    Args:
+        audit: look for label errors too, in the sample that a check takes; the labels being drawn, most are suspect.
+    """
     columns = {
         "--text": ["Subject", "Message"],
         "--label": ["urgency=Priority", "department=Group", "intent=Topic"],
         "--rename": ["urgency.urgent=critical"],
         "--field": ["id=Ticket ID", "time=Created at", "thread=Case", "author=Requester"],
     }
+    looked_for = ["--suspects", "suspects.csv"] if audit else ["--no-audit"]
     flags = [part for flag, values in columns.items() for value in values for part in (flag, value)]
     return {
         "import": ["import", str(export), *flags, "--first-of-thread", "-o", "history.jsonl"],
-        "check": ["check", "history.jsonl", "--no-audit", "--faults", "faults.jsonl"],
+        "check": ["check", "history.jsonl", "--faults", "faults.jsonl", *looked_for],
         "split": ["split", "history.jsonl", "-o", "parts"],
     }
 
@@ -212,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         whole, torn = root / "whole", root / "torn"
         whole.mkdir()
         torn.mkdir()
-        wanted = commands(export)
+        wanted = commands(export, options.audit)
         found = [run(verb, whole, command) for verb, command in wanted.items()]
         dealer = random.Random(options.seed)  # noqa: S311  # moments of kills, no secret
         verbs = dealer.choices(list(wanted), weights=[each.seconds for each in found], k=options.kills)
@@ -254,6 +259,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=2_000_000, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--kills", type=int, default=10, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--seed", type=int, default=13, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--audit", action="store_true", help="look for label errors too, which takes minutes more")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where files of some gigabytes may lie for a while")
     return parser.parse_args(arguments)
 

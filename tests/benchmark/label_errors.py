@@ -4,7 +4,6 @@ Its 10,003 rows are read as they are: `text` and `category`, 77 labels, no group
 too, and count as found wrongly: the precision given is lower than the true one.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.commands.progress import steps_bar
-from data.errors import DataError
-from data.posts import Example, Post
+from data.posts import Example
 from data.taxonomy import Taxonomy
+from model.encoders import DEFAULT_ENCODER
+from tests.benchmark.banking77 import HEAD, read
+from tests.benchmark.measuring import Measured, Wanted, one_head
 from tests.load.scenarios import Bar
-from training.audit import embed, judge
+from training.audit.suspects import embed, judge
 
 NAME = "label_errors"
 FILE = Path("banking77") / "train.csv"
-HEAD = "category"
 
 SHARES = (0.05, 0.20)
 
@@ -35,38 +35,35 @@ AIMS = {
 FIGURES = (*AIMS, "mended_at_5_percent", "mended_at_20_percent", "suspects_unflipped")
 
 
-def read(path: Path) -> list[Example]:
-    """Read train.csv.
+def run(wanted: Wanted) -> Measured:
+    """For each seed, flip shares of the labels, look for them, and count; no network is trained.
 
     Raises:
-        DataError: it is not that file.
+        DataError, EncoderError: see there.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [Example(Post(row["text"]), {HEAD: row[HEAD]}) for row in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: expected BANKING77's train.csv, with the columns text and {HEAD}") from error
+    encoder = wanted.encoder or DEFAULT_ENCODER
+    return Measured(NAME, {"encoder": encoder}, measure(read(wanted.path), encoder, wanted.seeds), FIGURES, AIMS)
 
 
 def measure(examples: Sequence[Example], encoder: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """For each seed, flip shares of the labels, look for them, and count.
+    """The figures of each seed.
 
     Returns:
         By seed: `seed`, and by share `found`, how many of the flips are among the suspects; `precision`, how many of
         the suspects are flips; `mended`, how many of the flips found are suggested the label that was there.
         `suspects_unflipped`: the share of posts that are suspect where nothing was flipped.
     """
-    labels = sorted({str(example.labels[HEAD]) for example in examples})
-    taxonomy = Taxonomy.from_dict({"name": NAME, "heads": [{"name": HEAD, "labels": labels}]})
+    taxonomy = one_head(NAME, HEAD, examples)
+    labels = taxonomy.heads[0].labels
     with steps_bar() as report:
         embeddings = embed(examples, taxonomy, encoder, report)  # which know of no label: once is enough
-    unflipped = len(_suspects(examples, taxonomy, embeddings)) / len(examples)
+    unflipped = len(suggestions(examples, taxonomy, embeddings)) / len(examples)
     runs = []
     for seed in seeds:
         run: dict[str, Any] = {"seed": seed}
         for share in SHARES:
             altered, rows = flipped(examples, labels, share, seed)
-            suspects = _suspects(altered, taxonomy, embeddings)
+            suspects = suggestions(altered, taxonomy, embeddings)
             caught = rows.intersection(suspects)
             mended = [suspects[row] == examples[row].labels[HEAD] for row in caught]
             run[f"found_of_{share * 100:.0f}_percent"] = len(caught) / len(rows)
@@ -90,6 +87,6 @@ def flipped(
     return altered, set(rows)
 
 
-def _suspects(examples: Sequence[Example], taxonomy: Taxonomy, embeddings: NDArray[np.float32]) -> dict[int, str]:
-    """The label suggested, by row."""
+def suggestions(examples: Sequence[Example], taxonomy: Taxonomy, embeddings: NDArray[np.float32]) -> dict[int, str]:
+    """The labels suggested for the suspects of `triage data check`, by row."""
     return {suspect.index: suspect.suggested for suspect in judge(examples, taxonomy, embeddings)[0]}

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +182,12 @@ def test_no_posts_have_no_scores(bundle: Bundle, tmp_path: Path) -> None:
     found: Any = ScoreStore(tmp_path).score(bundle, [])
     assert len(found) == 0
     assert found.logits["intent"].shape == (0, 3)
+
+
+def test_other_windows_are_other_scores(counting: CountingBundle, tmp_path: Path) -> None:
+    store, long = ScoreStore(tmp_path), [f"{'late ' * 60}refund please"]
+    windows = store.score(counting, long)
+    beginning = replace(counting, manifest=counting.manifest.model_copy(update={"max_windows": 1}))
+    cut = store.score(beginning, long)
+    assert sum(counting.scored) == 3 + 1  # windows, of both
+    assert np.abs(windows.embedding - cut.embedding).max() > 1e-3
