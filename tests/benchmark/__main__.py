@@ -41,7 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 epochs=options.epochs,
                 settings=options.settings,
                 shots=options.shots,
-                selection=options.selection,
                 on=options.on,
             )
         )
@@ -88,12 +87,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--shots", type=int, choices=banking77.SHOTS, help=f"{banking77.NAME}: examples a label that teach"
-    )
-    parser.add_argument(
-        "--selection",
-        choices=banking77.SELECTIONS,
-        default=banking77.SELECTIONS[0],
-        help="with --shots: the posts that pick the best epoch (default: %(default)s)",
     )
     parser.add_argument(
         "--on",

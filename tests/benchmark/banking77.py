@@ -2,9 +2,9 @@
 
 With all of the train part, a cut of it, with as many of each label as the whole has, picks the best epoch, fits the
 temperature and compares the graphs; the rest teaches. With few shots (the splits of Zhang et al. 2021,
-arXiv:2109.06349), the file of 5 or 10 examples a label teaches, and the file `valid` fits the temperature and compares
-the graphs; whether it also picks the best epoch is asked for: by default the posts that teach do, and no other post has
-a say in the weights. Recipes are chosen on the cut or on `valid`; the test part is left for the figures.
+arXiv:2109.06349), the file of 5 or 10 examples a label teaches and no other post has a say in the weights; the file
+`valid` fits the temperature and compares the graphs. Recipes are chosen on the cut or on `valid`; the test part is left
+for the figures.
 """
 
 import csv
@@ -26,21 +26,20 @@ from model.bundle import Bundle
 from tests.benchmark.measuring import DEV, Measured, Wanted, about, head_figures, one_head, scored, trained
 from tests.load.scenarios import Bar
 from training.pipeline import Job
-from training.recipe import Recipe
+from training.recipe import PRESETS, Recipe
 
 NAME = "banking77"
 FILE = Path(NAME) / "train.csv"
 HEAD = "category"
 SHOTS = (5, 10)
-SELECTIONS = ("train", "valid")
 
 CUT = 0.05
 """Share of the train part that does not teach."""
 
 RECIPES = {
     None: Recipe(epochs=8),
-    10: Recipe(epochs=20),
-    5: Recipe(epochs=20),
+    10: PRESETS["few"],
+    5: PRESETS["few"],
 }
 """By shots; chosen on the cut or on `valid`."""
 
@@ -99,13 +98,12 @@ def cut(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Exam
     return teaching, judging
 
 
-def job(path: Path, recipe: Recipe, shots: int | None = None, selection: str = SELECTIONS[0]) -> Job:
+def job(path: Path, recipe: Recipe, shots: int | None = None) -> Job:
     """How a bundle is trained on it.
 
     Args:
         path: of train.csv; the few-shot splits lie beside it.
         shots: examples a label that teach; `None`: the train part but for the cut.
-        selection: of a few-shot training, the posts that pick the best epoch, one of `SELECTIONS`.
 
     Raises:
         DataError: a file is missing or another one.
@@ -117,7 +115,7 @@ def job(path: Path, recipe: Recipe, shots: int | None = None, selection: str = S
     else:
         few = path.parent / "fewshot"
         teaching, judging = read_few(few / f"train_{shots}"), read_few(few / "valid")
-        examples, picking = teaching, teaching if selection == SELECTIONS[0] else judging
+        examples = picking = teaching
     # The gate between precisions takes the place of a test part here: it only compares two graphs.
     parts = Parts(teaching, dev=picking, calibration=judging, test=judging)
     return Job(_name(shots), one_head(NAME, HEAD, examples), parts, recipe, [path])
@@ -132,12 +130,11 @@ def run(wanted: Wanted) -> Measured:
     runs, whole = [], read(wanted.path)
     test = read(wanted.path.with_name("test.csv"))
     for recipe in wanted.recipes(RECIPES[wanted.shots]):
-        wish = job(wanted.path, recipe, wanted.shots, wanted.selection)
+        wish = job(wanted.path, recipe, wanted.shots)
         bundle = trained(wish, wanted.work)
         [posts] = scored(bundle, wish.parts.calibration if wanted.on == DEV else test)
         runs.append({**about(bundle, recipe.seed), **figures(posts, bundle, whole)})
-    settings = asdict(wanted.recipe(RECIPES[wanted.shots]))
-    shown = settings if wanted.shots is None else settings | {"best_epoch_by": wanted.selection}
+    shown = asdict(wanted.recipe(RECIPES[wanted.shots]))
     aims = AIMS[wanted.shots] if wanted.on != DEV else {}
     return Measured(_name(wanted.shots), shown, runs, FIGURES, aims)
 

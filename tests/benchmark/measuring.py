@@ -31,7 +31,6 @@ class Wanted:
         encoder, epochs: instead of the recipe's.
         settings: `NAME=VALUE`, for any other field of the recipe.
         shots: examples a label that teach; `None`: the whole train part.
-        selection: the posts that pick the best epoch of a few-shot training.
         on: the part that is scored: `TEST`, or `DEV` while a recipe is sought.
     """
 
@@ -42,7 +41,6 @@ class Wanted:
     epochs: int | None = None
     settings: Sequence[str] = ()
     shots: int | None = None
-    selection: str = "train"
     on: str = TEST
 
     def recipe(self, recipe: Recipe) -> Recipe:

@@ -42,18 +42,15 @@ def test_nothing_of_the_cut_teaches_and_nothing_of_the_test_part_is_taken(
     assert not (texts(parts.train) | texts(parts.dev)) & test
 
 
-@pytest.mark.parametrize(("selection", "picking"), [("train", "train"), ("valid", "calibration")])
-def test_of_few_shots_others_than_those_that_teach_touch_no_weight_unless_it_is_asked_for(
-    selection: str, picking: str, banking: Path, recipe: Recipe
-) -> None:
-    parts = banking77.job(banking / banking77.FILE, recipe, 5, selection).parts
+def test_of_few_shots_only_those_that_teach_touch_a_weight(banking: Path, recipe: Recipe) -> None:
+    parts = banking77.job(banking / banking77.FILE, recipe, 5).parts
     assert Counter(example.labels[banking77.HEAD] for example in parts.train) == {"refund": 5, "outage": 5, "spam": 5}
-    assert parts.dev == getattr(parts, picking)
+    assert parts.dev == parts.train
     assert parts.calibration == parts.test
     assert not texts(parts.train) & texts(parts.calibration)
 
 
-@pytest.mark.parametrize("choice", [[], ["--shots", "5"], ["--shots", "5", "--selection", "valid"], ["--on", "dev"]])
+@pytest.mark.parametrize("choice", [[], ["--shots", "5"], ["--on", "dev"]])
 def test_one_command_scores_what_is_asked_for_and_trains_once(
     choice: list[str],
     banking: Path,
