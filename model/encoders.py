@@ -24,7 +24,7 @@ class EncoderFiles:
     """A pretrained encoder that can be loaded.
 
     Attributes:
-        name: as the user named it; recorded in the bundle.
+        name: as the user named it, a folder always so that it is no name of the hub's; recorded in the bundle.
         location: a folder, or a name that the Hugging Face hub resolves.
     """
 
@@ -90,7 +90,7 @@ def find_encoder(name: str = DEFAULT_ENCODER) -> EncoderFiles:
         folder = Path(name).expanduser()
         if not (folder / "config.json").is_file():
             raise EncoderError(f"encoder {name!r}: expected a folder with config.json, found none there")
-        return EncoderFiles(name, str(folder))
+        return EncoderFiles(name if name.startswith((".", "/", "~")) else f"./{name}", str(folder))
     return EncoderFiles(name, name)
 
 

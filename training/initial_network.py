@@ -61,14 +61,17 @@ def _continued(start: Bundle, taxonomy: Taxonomy, recipe: Recipe) -> TriageNetwo
         )
     )
     network.encoder.load_state_dict(learned.encoder.state_dict())
-    before = {head.name: head.labels for head in start.taxonomy}
+    # By their place: the bundle may have been given other names of its heads than its weights know.
+    stood = zip(start.taxonomy, learned.config.heads, strict=True)
+    before = {head.name: (head.labels, learned.heads[name]) for head, (name, _) in stood}
     with torch.no_grad():
         for head in taxonomy:
-            rows = {label: row for row, label in enumerate(before.get(head.name, ()))}
+            if head.name not in before:
+                continue
+            labels, layer = before[head.name]
+            rows = {label: row for row, label in enumerate(labels)}
             for row, label in enumerate(head.labels):
                 if label in rows:
-                    for mine, theirs in zip(
-                        network.heads[head.name].parameters(), learned.heads[head.name].parameters(), strict=True
-                    ):
+                    for mine, theirs in zip(network.heads[head.name].parameters(), layer.parameters(), strict=True):
                         mine[row] = theirs[rows[label]]
     return network

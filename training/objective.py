@@ -14,6 +14,9 @@ from model.network import TriageOutput
 from model.scores import UNLABELLED
 from training.recipe import Recipe
 
+# To certainty, for the focal loss: a power below 1 is infinitely steep at 0.
+_LEAST_MISSING = 1e-6
+
 
 class Objective:
     """The loss of a batch: mean over its heads of the mean over the posts whose label is known."""
@@ -61,7 +64,8 @@ class Objective:
         )
         if self._focal:
             right = logits.softmax(dim=1).gather(1, targets[:, None]).squeeze(1)
-            losses = losses * (1.0 - right) ** self._focal
+            missing = (1.0 - right).clamp_min(_LEAST_MISSING)
+            losses = losses * missing**self._focal
         return losses.mean()
 
 

@@ -40,7 +40,10 @@ RUNS = ".runs"
 LOGS = "logs"
 """Folder in it for the figures of runs, kept when they are done."""
 
-_PACKAGES = ("torch", "transformers", "datasets", "onnx", "onnxruntime", "tokenizers", "numpy", "triage")
+_PACKAGES = (
+    "torch", "transformers", "accelerate", "datasets", "scikit-learn", "onnx", "onnxruntime", "tokenizers", "numpy",
+    "triage",
+)  # fmt: skip
 _SOURCES = ("data", "model", "evaluation", "training")
 
 

@@ -60,7 +60,7 @@ def teach(
         train(network, lesson, drawn_together, stage, tokenizer.pad_id, resume, logs / stage.name)
         resume = resume and (folder / "checkpoints").exists()
     if recipe.probe:
-        fit_heads(network, tokenizer, examples, course.taxonomy)
+        fit_heads(network, tokenizer, examples, course.taxonomy, recipe)
         scores = network_scores(network, tokenizer.encode(posts_of(course.dev)), tokenizer.pad_id)
         targets = np.stack([targets_of(course.dev, head) for head in course.taxonomy], axis=1)
         outcome = {"best_epoch": 0.0, "epochs": 0.0, "dev_macro_f1": dev_scores(scores.logits, targets)[DEV_SCORE]}

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from api.commands.shared import note, stdout
 from data.errors import ConfigurationError
+from evaluation.held_out import MOST_SEEN, seen_rows
 from model.registry import Registry
 from training.curve.drawing import draw
 from training.curve.learning_curve import Point, curve_folder, point_of, smaller_parts, train_on_part
@@ -29,6 +30,22 @@ def check_output(path: Path) -> None:
         raise ConfigurationError(f"--curve is {str(path)!r}; expected the name of an SVG file, such as curve.svg")
     if process_count() > 1:
         raise ConfigurationError("--curve trains several times, one after another; start it in a single process")
+
+
+def check_start(job: Job) -> None:
+    """Refuse a curve of posts that the first weights have learned: its first point would know what its last one does.
+
+    Raises:
+        ConfigurationError: more than a few posts of the train part taught the bundle that the job goes on from.
+    """
+    if job.start is None:
+        return
+    seen = seen_rows(job.parts.train, job.start.training_rows())
+    if seen.mean() > MOST_SEEN:
+        raise ConfigurationError(
+            f"--curve: {seen.sum()} of the {len(seen)} posts that teach have taught {job.start.manifest.reference} "
+            "already, so some of them would score as all do; leave out --from, or give posts that it has not seen"
+        )
 
 
 def train_on_parts(job: Job, models: Registry) -> list[Point]:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from statistics import median
 from typing import Any, get_type_hints
@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from api.commands.shared import heads_of, note, read_labelled
-from data.errors import ConfigurationError
+from data.errors import ConfigurationError, DataError
 from data.examples import posts_of
 from data.found_taxonomy import find_taxonomy
 from data.normalise import fingerprint
@@ -32,6 +32,16 @@ FEW = 15
 _NONE = "none"
 # What a network cannot be trained without.
 _LEAST = {"epochs": 0, "batch_size": 1, "max_tokens": 3, "max_windows": 1, "patience": 1, "most_posts": 1, "seed": 0}
+_MOST = {
+    "warmup": 0.99,  # 1 would be one step
+    "dropout": 1,
+    "encoder_dropout": 1,
+    "label_smoothing": 1,
+    "noise": 1,
+    "seed": 2**32 - 1,  # of numpy's generators
+}
+# Where all layers learn together, and nowhere else.
+_OF_EPOCHS = {"head_lr", "label_smoothing", "focal", "patience"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +77,17 @@ def recipe_of(
         raise ConfigurationError(f"--preset is {preset!r}; expected one of {sorted(PRESETS)}")
     flags = {"encoder": encoder, "epochs": epochs, "seed": seed}
     given = {name: value for name, value in flags.items() if value is not None}
+    for name, value in given.items():
+        _check_range(f"--{name} {value}", name, value)
     recipe = replace(PRESETS[preset], **{**given, **_settings(settings, given)})
     if not (recipe.epochs or recipe.probe):
         raise ConfigurationError("epochs is 0 and probe is off: the heads would learn nothing; set one of them")
     return recipe
+
+
+def is_chosen(preset: str | None, epochs: int | None, settings: Sequence[str]) -> bool:
+    """Whether the user has chosen how long all layers learn, so that no preset may be chosen for them."""
+    return bool(preset or epochs or any(setting.startswith("epochs=") for setting in settings))
 
 
 def has_few(job: Job) -> bool:
@@ -78,6 +95,11 @@ def has_few(job: Job) -> bool:
     head = max(job.taxonomy, key=lambda head: len(head.labels))
     counts = Counter(example.labels.get(head.name) for example in job.parts.train)
     return median(counts[label] for label in head.labels) <= FEW
+
+
+def idle_settings(recipe: Recipe, settings: Sequence[str]) -> list[str]:
+    """Which of the settings that were given change nothing, because the recipe only fits the heads."""
+    return [] if recipe.epochs else sorted({setting.partition("=")[0] for setting in settings} & _OF_EPOCHS)
 
 
 def history_of(paths: Sequence[Path]) -> History:
@@ -164,6 +186,8 @@ def job_of(
     else:
         heads, parts = Taxonomy.read(DEFAULT_TAXONOMY), split_starter(read_starter())
     parts = some_of(parts, recipe)
+    if start:
+        parts = unlearned(parts, start)
     sizes = ", ".join(f"{part} {len(getattr(parts, part))}" for part in PARTS)
     begun = f"from {start.manifest.reference}" if start else f"encoder {recipe.encoder}"
     note(f"posts: {sizes}; {begun}")
@@ -189,6 +213,28 @@ def some_of(parts: Parts, recipe: Recipe) -> Parts:
     return replace(parts, train=subset(parts.train, recipe.most_posts))
 
 
+def unlearned(parts: Parts, start: Bundle) -> Parts:
+    """The parts without the posts of calibration and test that taught a bundle whose weights go on; says how many.
+
+    Raises:
+        DataError: all posts of one of the two did.
+    """
+    known = start.training_rows()
+    judging = {name: without_posts(getattr(parts, name), known) for name in ("calibration", "test")}
+    reference = start.manifest.reference
+    for name, left in judging.items():
+        total = len(getattr(parts, name))
+        if not left:
+            raise DataError(
+                f"all {total} posts of the {name} part stand in the training data of {reference}, whose weights go on; "
+                "none is left to judge by: give the parts that it was trained with (triage data split), the --seed "
+                "that it was trained with, or posts that it has not seen"
+            )
+        if len(left) < total:
+            note(f"set aside {total - len(left)} of {total} posts of the {name} part that taught {reference}")
+    return replace(parts, **judging)
+
+
 def bundle_name(history: History) -> str:
     """The history's name without what cannot stand in a bundle's."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", history.name).strip("-._") or "model"
@@ -204,21 +250,25 @@ def _settings(settings: Sequence[str], flags: Mapping[str, Any]) -> dict[str, An
             raise ConfigurationError(f"--set {setting!r}: expected NAME=VALUE, NAME being one of {known}")
         if name in values or name in flags:
             raise ConfigurationError(f"--set {setting!r}: {name} is given twice; give it once")
-        values[name] = _value(setting, text, types[name], _LEAST.get(name, 0))
+        values[name] = _value(setting, text, types[name])
+        _check_range(f"--set {setting!r}", name, values[name])
     return values
 
 
-def _value(setting: str, text: str, kind: Any, least: int) -> Any:
+def _value(setting: str, text: str, kind: Any) -> Any:
     optional = type(None) in getattr(kind, "__args__", ())
     if optional and text.lower() == _NONE:
         return None
     try:
-        value = TypeAdapter(kind).validate_strings(text)
+        return TypeAdapter(kind).validate_strings(text)
     except ValidationError as error:
         raise ConfigurationError(f"--set {setting!r}: expected {_shown(kind)}") from error
-    if isinstance(value, int | float) and not (isfinite(value) and value >= least):
-        raise ConfigurationError(f"--set {setting!r}: expected a number from {least} on")
-    return value
+
+
+def _check_range(said: str, name: str, value: Any) -> None:
+    least, most = _LEAST.get(name, 0), _MOST.get(name)
+    if isinstance(value, int | float) and not (isfinite(value) and least <= value <= (inf if most is None else most)):
+        raise ConfigurationError(f"{said}: expected a number from {least} {'on' if most is None else f'to {most}'}")
 
 
 def _shown(kind: Any) -> str:

@@ -68,7 +68,10 @@ def retrain(
     encoder: Annotated[
         str | None, typer.Option(help="Hugging Face encoder: folder or hub name", show_default="the champion's")
     ] = None,
-    preset: Annotated[str, typer.Option(help="quick, full or few")] = "full",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="quick, full or few", show_default="full, or few where there are few posts a label"),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="instead of the preset's")] = None,
     seed: Annotated[
         int | None, typer.Option(help="of the split of files, and of the training", show_default="the champion's")
@@ -95,21 +98,28 @@ def retrain(
         from api.commands.retrain_jobs import Wishes, plan_of
         from api.commands.retrain_output import plain, show
         from evaluation.comparison.verdict import Margins
+        from training.loop.processes import process_count
         from training.retraining.changes import Changes
         from training.retraining.measuring import Challengers, best
         from training.retraining.report import Retraining, markdown
     quiet_libraries()
+    if process_count() > 1:
+        raise ConfigurationError("retrain trains several times, one after another; start it in a single process")
+    if report and report.is_dir():
+        raise ConfigurationError(f"--report is {str(report)!r}, a folder; expected the name of a file")
     target = registry(models)
     rival = _champion(champion, models)
-    if warm and encoder:
+    if warm and (encoder or any(setting.startswith("encoder=") for setting in settings or ())):
         raise ConfigurationError("--warm brings the champion's encoder; give it or --encoder")
+    flags = {"encoder": encoder, "epochs": epochs, "seed": seed}
     wishes = Wishes(
         name="",
         history=history_of(history),
         old=old or (),
         champion=rival,
         changes=Changes.parse(renames or (), drops or (), keeps or ()),
-        recipe=_recipe(rival, preset, {"encoder": encoder, "epochs": epochs, "seed": seed}, settings or ()),
+        recipe=_recipe(rival, preset or "full", flags, settings or ()),
+        few=None if is_chosen(preset, epochs, settings or ()) else _recipe(rival, "few", flags, settings or ()),
         mix=mix,
         taxonomy=taxonomy,
         warm=warm,
@@ -167,10 +177,8 @@ def _recipe(champion: Bundle | None, preset: str, flags: dict[str, Any], setting
 
     before = champion.manifest.provenance.get("recipe", {}) if champion else {}
     set_here = {setting.partition("=")[0] for setting in settings}
-    for name in ("encoder", "seed"):
-        if flags[name] is None and name not in set_here:
-            flags[name] = before.get(name)
-    return recipe_of(preset, **flags, settings=settings)
+    taken = {name: before.get(name) for name in ("encoder", "seed") if flags[name] is None and name not in set_here}
+    return recipe_of(preset, **{**flags, **taken}, settings=settings)
 
 
 def _train(challengers: "Challengers", plan: "Plan") -> "list[Trained]":

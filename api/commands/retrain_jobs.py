@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
-from api.commands.jobs import History, parts_of, some_of
+from api.commands.jobs import History, has_few, parts_of, some_of, unlearned
 from api.commands.shared import note, read_labelled
 from data.errors import ConfigurationError, DataError
 from data.posts import PARTS, Example
@@ -33,6 +34,7 @@ class Wishes:
         name: of the challenger.
         champion: `None`: there is nothing to compare with.
         mix: as `mixes` takes it.
+        few: the recipe in place of it where a mix has few posts a label; `None`: the same for all.
         taxonomy: the file, if one is given.
         warm: go on from the champion's weights.
     """
@@ -43,6 +45,7 @@ class Wishes:
     champion: Bundle | None
     changes: Changes
     recipe: Recipe
+    few: Recipe | None
     mix: str
     taxonomy: Path | None
     warm: bool
@@ -96,9 +99,12 @@ def plan_of(wishes: Wishes) -> Plan:
         added[OLD] = fitted(older, parts, asked.taxonomy)
     if wishes.mix in {MEASURE, EVERYTHING} or STARTER in wishes.mix:
         added = {STARTER: _starter(parts, asked.taxonomy, changes), **added}
+    for name, extra in added.items():
+        if extra.left_out and not extra.examples:
+            note(f"{name}: none of its {extra.left_out} posts teaches; the history has them, or is too close to them")
     chosen = mixes(parts, added, wishes.mix)
     return Plan(
-        jobs=[(mix, _job(mix, wishes, asked.taxonomy)) for mix in chosen],
+        jobs=[_job(_limited(mix, wishes), wishes, asked.taxonomy) for mix in chosen],
         asked=asked,
         parts=parts,
         judges=judges,
@@ -151,22 +157,38 @@ def _starter(parts: Parts, taxonomy: Taxonomy, changes: Changes) -> Added:
     return fitted(posts, parts, taxonomy)
 
 
-def _job(mix: Mix, wishes: Wishes, taxonomy: Taxonomy) -> Job:
+def _limited(mix: Mix, wishes: Wishes) -> Mix:
+    """The mix with the posts that the recipe takes, and their number by source; going on, without what taught."""
+    parts = some_of(mix.parts, wishes.recipe)
+    kept, posts = set(map(id, parts.train)), iter(mix.parts.train)  # the sources stand there one after the other
+    taught = {
+        source: sum(id(example) in kept for example in islice(posts, count)) for source, count in mix.taught.items()
+    }
+    if wishes.warm and wishes.champion:
+        parts = unlearned(parts, wishes.champion)
+    return replace(mix, parts=parts, taught=taught)
+
+
+def _job(mix: Mix, wishes: Wishes, taxonomy: Taxonomy) -> tuple[Mix, Job]:
     sources = {HISTORY: wishes.history.files, STARTER: starter_files(), OLD: wishes.old}
-    return Job(
+    job = Job(
         name=wishes.name,
         taxonomy=taxonomy,
-        parts=some_of(mix.parts, wishes.recipe),
+        parts=mix.parts,
         recipe=wishes.recipe,
         sources=[path for source in mix.taught for path in sources[source]],
         start=_renamed(wishes.champion, wishes.changes) if wishes.warm and wishes.champion else None,
     )
+    if wishes.few and has_few(job):
+        note(f"{mix.name}: few posts a label: the preset few (--preset full for the other)")
+        job = replace(job, recipe=wishes.few)
+    return mix, job
 
 
 def _renamed(champion: Bundle, changes: Changes) -> Bundle:
-    """The champion with its labels under their names of now, so that the rows of its heads are found by them."""
-    heads = tuple(
-        replace(head, labels=tuple(changes.label(changes.head(head.name), label) for label in head.labels))
-        for head in champion.taxonomy
-    )
-    return replace(champion, taxonomy=replace(champion.taxonomy, heads=heads))
+    """The champion with heads and labels under their names of now, by which the rows of its heads are found."""
+    heads = []
+    for head in champion.taxonomy:
+        name = changes.head(head.name)
+        heads.append(replace(head, name=name, labels=tuple(changes.label(name, label) for label in head.labels)))
+    return replace(champion, taxonomy=replace(champion.taxonomy, heads=tuple(heads)))

@@ -72,20 +72,28 @@ def train(
     """
     with extra("train"):
         from api.commands import curve as learning_curve
-        from api.commands.jobs import has_few, job_of, recipe_of
+        from api.commands.jobs import has_few, idle_settings, is_chosen, job_of, recipe_of
         from evaluation.tables import summary
         from training.pipeline import train_bundle
     quiet_libraries()
-    if start and encoder:
+    if start and (encoder or any(setting.startswith("encoder=") for setting in settings or ())):
         raise ConfigurationError("--from brings an encoder of its own; give it or --encoder")
     if curve:
         learning_curve.check_output(curve)
-    recipe_by = partial(recipe_of, encoder=encoder, epochs=epochs, seed=seed, settings=settings or ())
     begun = load_bundle(start, models) if start else None
+    encoder = begun.manifest.provenance["encoder"] if begun else encoder
+    recipe_by = partial(recipe_of, encoder=encoder, epochs=epochs, seed=seed, settings=settings or ())
     job = job_of(files or [], recipe_by(preset or "full"), taxonomy=taxonomy, dev=dev, name=name, start=begun)
-    if preset is None and epochs is None and has_few(job):
+    if not is_chosen(preset, epochs, settings or ()) and has_few(job):
         note("few posts a label: the preset few (labels' names and definitions teach too; --preset full for the other)")
         job = replace(job, recipe=recipe_by("few"))
+    if idle := idle_settings(job.recipe, settings or ()):
+        note(
+            f"warning: {', '.join(idle)} given with --set, without effect: this recipe only fits the heads; --preset "
+            "full or --epochs trains all layers together"
+        )
+    if curve:
+        learning_curve.check_start(job)
     target = registry(models)
     points = learning_curve.train_on_parts(job, target) if curve else []
     path = train_bundle(job, target, resume=resume)

@@ -67,7 +67,7 @@ def test_standard_input_is_labelled_line_by_line(cli: Triage, monkeypatch: pytes
         (("classify", "text", "--model", "nobody"), "no bundle 'nobody'"),
         (("evaluate", "toy@1"), "give at least one file"),
         (("evaluate", "toy@9", "labelled.jsonl"), "no bundle 'toy@9'"),
-        (("train", "--preset", "slow"), "expected one of ['full', 'quick']"),
+        (("train", "--preset", "slow"), "expected one of ['few', 'full', 'quick']"),
         (("train", "--taxonomy", "x.yaml"), "go with files"),
         (("train", "labelled.jsonl", "--encoder", "./nowhere"), "encoder './nowhere'"),
         (("export", "toy@1"), "give --data FILE"),

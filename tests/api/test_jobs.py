@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from api.commands.jobs import FEW, History, bundle_name, has_few, job_of, recipe_of
+from api.commands.jobs import FEW, History, bundle_name, has_few,
+    is_chosen, idle_settings, job_of, recipe_of, unlearned
 from data.errors import ConfigurationError, DataError
 from data.files import file_sha256
+from data.normalise import fingerprint
 from data.posts import PARTS, Example
 from model.bundle import Bundle
 from training.recipe import PRESETS
@@ -94,6 +96,25 @@ def test_a_job_can_go_on_from_a_bundle(history: Path, bundle: Bundle, capsys: py
     assert "from toy@1" in capsys.readouterr().err
 
 
+def test_what_taught_the_first_weights_judges_nothing_that_comes_of_them(
+    history: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cold, warm = (
+        job_of([history], recipe_of("full"), taxonomy=None, dev=None, name=None, start=start).parts
+        for start in (None, bundle)
+    )
+    known, said = bundle.training_rows(), capsys.readouterr().err
+    for name in ("calibration", "test"):
+        every, left = getattr(cold, name), getattr(warm, name)
+        assert left == [example for example in every if fingerprint(example.post.text) not in known]
+        assert 0 < len(left) < len(every)
+        assert f"set aside {len(every) - len(left)} of {len(every)} posts of the {name} part that taught toy@1" in said
+    assert (warm.train, warm.dev) == (cold.train, cold.dev)
+    taught = [example for example in cold.train if fingerprint(example.post.text) in known]
+    with pytest.raises(DataError, match="posts of the test part stand in the training data of toy@1"):
+        unlearned(replace(cold, test=taught), bundle)
+
+
 def test_any_setting_of_a_recipe_can_be_given() -> None:
     given = ["class_weights=0.5", "patience=2", "most_posts=none", "encoder=some/encoder", "focal=2", "seed=7"]
     found = recipe_of("quick", epochs=3, settings=given)
@@ -114,14 +135,32 @@ def test_any_setting_of_a_recipe_can_be_given() -> None:
         ("batch_size=0", "expected a number from 1 on"),
         ("epochs=0", "the heads would learn nothing"),
         ("dropout=much", "expected a number"),
-        ("dropout=nan", "expected a number from 0 on"),
+        ("dropout=nan", "expected a number from 0 to 1"),
         ("focal=-1", "expected a number from 0 on"),
         ("epochs=none", "expected a whole number"),
+        ("label_smoothing=10", "expected a number from 0 to 1"),
+        ("dropout=2", "expected a number from 0 to 1"),
+        ("encoder_dropout=1.5", "expected a number from 0 to 1"),
+        ("noise=60", "expected a number from 0 to 1"),
+        ("warmup=500", r"expected a number from 0 to 0\.99"),
+        ("seed=99999999999", "expected a number from 0 to 4294967295"),
     ],
 )
 def test_a_setting_that_is_none_is_told_with_what_is_expected(setting: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         recipe_of("full", settings=[setting])
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_the_generators_do_not_take_is_bad_input(seed: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"--seed {seed}: expected a number from 0 to 4294967295"):
+        recipe_of("full", seed=seed)
+
+
+def test_settings_that_change_nothing_where_only_heads_are_fitted_are_found() -> None:
+    given = ["focal=2", "class_weights=0.5", "patience=2", "batch_size=16"]
+    assert idle_settings(recipe_of("few", settings=given), given) == ["focal", "patience"]
+    assert idle_settings(recipe_of("few", epochs=1, settings=given), given) == []
 
 
 def test_a_setting_is_given_once() -> None:
@@ -151,3 +190,13 @@ def test_few_is_what_half_of_the_labels_of_the_largest_head_have(history: Path) 
         taught = [replace(some, labels={"intent": label}) for label in ("refund", "outage")] * count
         taught += [replace(some, labels={"intent": "spam"})]
         assert has_few(replace(job, parts=replace(job.parts, train=taught + others))) is expected
+
+
+@pytest.mark.parametrize(
+    ("preset", "epochs", "settings", "expected"),
+    [(None, None, ["noise=0"], False), ("full", None, [], True), (None, 3, [], True), (None, None, ["epochs=3"], True)],
+)
+def test_a_preset_is_chosen_only_for_who_has_not(
+    preset: str | None, epochs: int | None, settings: list[str], expected: bool
+) -> None:
+    assert is_chosen(preset, epochs, settings) is expected

@@ -20,6 +20,7 @@ from model.registry import Registry
 from tests.api.command_line import Outcome, Triage
 from tests.tiny import WORDS
 from tests.training.conftest import stopping_at as stopping_at  # noqa: PLC0414  # a fixture
+from training.recipe import Recipe
 
 POSTS = 360
 LENIENT = ("--margin", 1, "--label-margin", 1, "--share-margin", 1)
@@ -116,8 +117,9 @@ def test_it_is_promoted_on_request_and_a_report_tells_what_changes(
     assert not list(models.root.glob(".runs/retrain-*"))
 
 
-def test_a_worse_challenger_is_not_promoted(cli: Triage, history: Path, models: Registry) -> None:
-    test = {example.post.text for example in split_into_parts(read_examples([history], _heads()).examples, 13).test}
+def test_a_worse_challenger_is_not_promoted(cli: Triage, history: Path, models: Registry, recipe: Recipe) -> None:
+    posts = read_examples([history], _heads()).examples
+    test = {example.post.text for example in split_into_parts(posts, recipe.seed).test}
     swap = {"refund": "outage", "outage": "spam", "spam": "refund"}
 
     def confused(row: dict[str, Any]) -> None:
@@ -167,7 +169,9 @@ def test_a_renamed_label_is_not_held_against_the_champion(cli: Triage, tmp_path:
     plain = found.plain
     recall = plain["comparison"]["heads"]["intent"]["recall"]
     assert recall.keys() == {"money_back", "outage", "spam"}
-    assert recall["money_back"]["champion"] > 0.9
+    write(tmp_path / "as_it_was.jsonl")
+    before = cli("as_it_was.jsonl", *QUICK, "--mix", "history", "--champion", "toy@1", "--json").plain["comparison"]
+    assert recall["money_back"]["champion"] == before["heads"]["intent"]["recall"]["refund"]["champion"] > 0.5
     assert plain["comparison"]["left_out"] == []
     assert plain["labels"]["renamed"] == {"intent.refund": "money_back"}
     assert plain["labels"]["in_the_posts"] == {"intent.refund is now intent.money_back": 20}
@@ -210,19 +214,60 @@ def test_no_post_of_the_test_part_teaches_from_old_history(cli: Triage, history:
     assert "expected measure, all or one of history" in found.stderr  # nothing of it is left to teach
 
 
-def test_the_test_part_stays_as_the_history_grows(cli: Triage, tmp_path: Path, models: Registry) -> None:
+def test_the_test_part_stays_as_the_history_grows(
+    cli: Triage, tmp_path: Path, models: Registry, recipe: Recipe
+) -> None:
     learned = []
     for version, posts in ((2, POSTS), (3, POSTS + 90)):
         path = write(tmp_path / "history.jsonl", posts=posts)
         found = cli(path, *QUICK, "--mix", "history", "--champion", "toy@1", "--json")
         assert found.code in {0, 1}, found.stderr
-        parts = split_into_parts(read_examples([path], _heads()).examples, 13)
+        parts = split_into_parts(read_examples([path], _heads()).examples, recipe.seed)
         test = {fingerprint(example.post.text) for example in parts.test}
         rows = Bundle.load(models.resolve(f"toy@{version}")).training_rows()
         assert not test & rows
         learned.append((test, rows))
     assert learned[0][0] <= learned[1][0]
     assert not learned[0][0] & learned[1][1]
+
+
+def test_what_teaches_is_counted_as_the_recipe_takes_it(
+    cli: Triage, history: Path, tmp_path: Path, models: Registry
+) -> None:
+    write(tmp_path / "old.jsonl", first=POSTS, posts=90)
+    found = cli(
+        history, *QUICK, "--set", "most_posts=100", "--old", "old.jsonl", "--mix", "history+old", "--json", "--report",
+        "report.md",
+    )  # fmt: skip
+    assert found.code in {0, 1}, found.stderr
+    challenger = Bundle.load(models.resolve("toy@2"))
+    provenance = challenger.manifest.provenance
+    [mix] = found.plain["mixes"]
+    assert sum(mix["taught"].values()) == provenance["data"]["posts"]["train"] < 150
+    assert min(mix["taught"].values()) > 0
+    assert provenance["retraining"]["mixes"][0]["taught"] == mix["taught"]
+    total = sum(mix["taught"].values())
+    assert f"history+old, {total} posts teach" in found.stderr
+    assert f"| **history+old** | {total} |" in (tmp_path / "report.md").read_text()
+    assert f"history {mix['taught']['history']}, old {mix['taught']['old']}" in challenger.card()
+
+
+def test_old_history_of_which_nothing_can_teach_is_said(cli: Triage, history: Path) -> None:
+    found = cli(history, *QUICK, "--old", history, "--mix", "history")
+    assert f"old: none of its {POSTS} posts teaches" in found.stderr
+
+
+def test_few_posts_a_label_have_a_preset_of_their_own(cli: Triage, tmp_path: Path, models: Registry) -> None:
+    write(tmp_path / "short.jsonl", posts=60)
+    quick = ("--mix", "history", "--champion", "none", "--name", "short", "--encoder")
+    encoder = Bundle.load(models.resolve("toy@1")).manifest.provenance["recipe"]["encoder"]
+    found = cli("short.jsonl", *quick, encoder, "--set", "contrastive_epochs=0")
+    assert found.code == 0, found.stderr
+    assert "history: few posts a label: the preset few" in found.stderr
+    assert Bundle.load(models.resolve("short@1")).manifest.provenance["recipe"]["probe"] is True
+    found = cli("short.jsonl", *quick, encoder, "--preset", "quick")
+    assert "few posts a label" not in found.stderr
+    assert Bundle.load(models.resolve("short@2")).manifest.provenance["recipe"]["probe"] is False
 
 
 @pytest.mark.slow
@@ -309,7 +354,21 @@ def test_it_goes_on_from_the_champions_weights_on_request(cli: Triage, history: 
     assert found.code in {0, 1}, found.stderr
     warm = Bundle.load(models.resolve("toy@2"))
     assert warm.manifest.parent == "toy@1"
-    assert Bundle.load(models.resolve("toy@1")).training_rows() < warm.training_rows()
+    taught = Bundle.load(models.resolve("toy@1")).training_rows()
+    assert taught < warm.training_rows()
+    known = cli(history, *QUICK, "--mix", "history", "--warm", "--champion", "toy@2", "--seed", 4, "--json")
+    assert known.code in {0, 1}, known.stderr
+    posts = Bundle.load(models.resolve("toy@3")).manifest.provenance["data"]["posts"]
+    left = known.plain["posts"]["test"] - known.plain["comparison"]["set_aside"]
+    assert posts["test"] == known.plain["figures"]["n"] == left < known.plain["posts"]["test"]
+    assert posts["calibration"] < known.plain["posts"]["calibration"]
+
+
+def test_several_processes_are_refused(cli: Triage, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    found = cli(history, *QUICK)
+    assert (found.code, found.stdout) == (2, "")
+    assert "start it in a single process" in found.stderr
 
 
 @pytest.mark.parametrize(
@@ -319,9 +378,11 @@ def test_it_goes_on_from_the_champions_weights_on_request(cli: Triage, history: 
         (("--drop", "intent.refnd"), "--drop intent.refnd: expected a head or label"),
         (("--rename", "intents.refund=x"), "--rename intents.refund: expected a head or label"),
         (("--warm", "--encoder", "x"), "give it or --encoder"),
+        (("--warm", "--set", "encoder=x"), "give it or --encoder"),
         (("--champion", "none", "--warm"), "there is none"),
         (("--champion", "toy@9"), "no bundle 'toy@9'"),
         (("--set", "epoch=3"), "expected NAME=VALUE"),
+        (("--report", "models"), "--report is 'models', a folder; expected the name of a file"),
         (("--drop", "intent", "--drop", "urgency", "--drop", "department"), "at least one head"),
     ],
 )

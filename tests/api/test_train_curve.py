@@ -58,6 +58,28 @@ def test_without_a_curve_there_is_none_in_the_document(cli: Triage, labelled: Pa
     assert set(found) == {"bundle", "path", "metrics"}
 
 
+def test_a_curve_of_posts_that_the_first_weights_have_learned_is_refused(
+    cli: Triage, labelled: Path, tiny_encoder: Path
+) -> None:
+    assert cli("train", labelled, "--encoder", tiny_encoder, "--epochs", 1).code == 0
+    refused = cli("train", labelled, "--from", "labelled@1", "--epochs", 1, "--curve", "curve.svg")
+    assert (refused.code, "have taught labelled@1 already" in refused.stderr) == (2, True)
+    assert [path.name for path in Path("models", "labelled").iterdir()] == ["1"]
+
+
+def test_a_bundle_that_goes_on_from_another_names_the_encoder_of_that(
+    cli: Triage, labelled: Path, tiny_encoder: Path
+) -> None:
+    assert cli("train", labelled, "--encoder", tiny_encoder, "--epochs", 1).code == 0
+    refused = cli("train", labelled, "--from", "labelled@1", "--set", "encoder=other")
+    assert (refused.code, "--from brings an encoder of its own" in refused.stderr) == (2, True)
+    assert cli("train", labelled, "--from", "labelled@1", "--epochs", 1).code == 0
+    first, second = (
+        json.loads(Path("models", "labelled", number, "manifest.json").read_text())["provenance"] for number in "12"
+    )
+    assert second["encoder"] == second["recipe"]["encoder"] == first["encoder"]
+
+
 def test_what_cannot_be_drawn_is_refused_before_training(
     cli: Triage, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,12 @@ def test_a_folder_is_found_by_its_path(tiny_encoder: Path) -> None:
     assert files.tokenizer().token_to_id("refund") is not None
 
 
+def test_a_folder_is_never_named_as_the_hub_names_models(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_encoder.parent)
+    files = find_encoder(tiny_encoder.name)
+    assert (files.name, files.location) == (f"./{tiny_encoder.name}", tiny_encoder.name)
+
+
 def test_a_path_may_begin_at_the_home_folder(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tiny_encoder.parent))
     assert find_encoder(f"~/{tiny_encoder.name}").location == str(tiny_encoder)

@@ -58,6 +58,14 @@ def test_a_run_goes_on_from_a_bundles_encoder_and_from_the_labels_that_both_know
     assert initial.encoder == bundle.manifest.provenance["encoder"]
 
 
+def test_a_head_that_has_another_name_by_now_keeps_its_rows(bundle: Bundle, learned: Any, recipe: Recipe) -> None:
+    heads = tuple(replace(head, name=f"new_{head.name}") for head in bundle.taxonomy)
+    now = replace(bundle.taxonomy, heads=heads, routing=None)
+    network: Any = initial_network(recipe, now, replace(bundle, taxonomy=now)).network
+    for head in bundle.taxonomy:
+        assert torch.equal(network.heads[f"new_{head.name}"].weight, learned.heads[head.name].weight)
+
+
 def test_a_bundles_own_tokenizer_goes_with_its_encoder(bundle: Bundle, recipe: Recipe, other: Taxonomy) -> None:
     tokenizer = initial_network(recipe, other, bundle).tokenizer
     [mine], [theirs] = tokenizer.encode(["refund my order"]), bundle.tokenizer().encode(["refund my order"])

@@ -103,6 +103,16 @@ def test_the_focal_loss_counts_a_post_by_the_power_of_what_is_missing_to_certain
     assert objective(focal=2.0)(answer, labels).item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("focal", [0.5, 1.0, 2.0])
+def test_a_post_that_the_network_is_wholly_sure_of_spoils_no_gradient(focal: float) -> None:
+    logits = torch.tensor([[60.0, 0.0, 0.0], [1.0, 0.0, 0.0]], requires_grad=True)
+    certain = Objective({"intent": torch.ones(3)}, focal=focal)
+    loss = certain(output_of({"intent": logits}), torch.tensor([[0], [0]]))
+    [gradient] = torch.autograd.grad(loss, [logits])
+    assert torch.isfinite(gradient).all()
+    assert gradient[1].abs().min() > 0
+
+
 @pytest.mark.parametrize(
     ("power", "expected"), [(0.0, [1.0, 1.0, 1.0]), (0.5, [0.75, 1.5, 1.0]), (1.0, [0.625, 2.5, 1.0])]
 )

@@ -100,7 +100,7 @@ def test_provenance_names_graph_code_and_versions(bundle: Bundle) -> None:
     assert 0 <= provenance["graph"]["float32"]["largest_difference"] <= 1e-4
     assert len(bytes.fromhex(provenance["code_sha256"])) == 32
     assert provenance["python"] == platform.python_version()
-    assert provenance["packages"].keys() >= {"torch", "transformers", "onnxruntime", "tokenizers"}
+    assert provenance["packages"].keys() >= {"torch", "transformers", "scikit-learn", "onnxruntime", "tokenizers"}
     assert provenance["packages"] == {name: version(name) for name in provenance["packages"]}
 
 

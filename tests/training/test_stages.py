@@ -75,3 +75,15 @@ def test_a_run_that_is_stopped_in_a_stage_ends_as_if_it_had_not_been(
     resumed, found = taught("stopped", resume=True, **settings)
     assert same(whole, resumed)
     assert outcome == found
+
+
+def test_a_run_with_patience_is_gone_on_with_in_a_stage_that_has_no_dev_part(
+    taught: Teach, stopping_at: StoppingAt
+) -> None:
+    settings = {"contrastive_epochs": 1, "probe": True, "patience": 1}
+    whole, outcome = taught("whole", **settings)
+    with stopping_at(3), pytest.raises(Interrupted):
+        taught("stopped", **settings)
+    resumed, found = taught("stopped", resume=True, **settings)
+    assert same(whole, resumed)
+    assert outcome == found

@@ -30,7 +30,7 @@ def details(facts: Facts) -> str:
         ),
     )
     lines = [
-        f"Encoder: {_encoder(facts)}, all layers fine-tuned; mean pooling over the tokens; one linear layer a head.",
+        f"Encoder: {_encoder(facts)}, {_tuned_layers(facts)}; mean pooling over the tokens; one linear layer a head.",
         f"Served as one ONNX graph in {code(manifest.precision)}; {_length(manifest)}.",
         f"Taxonomy {code(facts.taxonomy.name)} (sha256 {facts.taxonomy.sha256[:12]}), policy {policy.version}.",
         f"{code(policy.owner)} names who owns a post." if policy.owner else "",
@@ -154,6 +154,12 @@ def _encoder(facts: Facts) -> str:
         if facts.encoder is None
         else f"{code(facts.encoder.rstrip('/').rpartition('/')[2])}, from a folder"
     )
+
+
+def _tuned_layers(facts: Facts) -> str:
+    recipe = facts.provenance.get("recipe", {})
+    learns = recipe.get("epochs", 1) or recipe.get("contrastive_epochs")
+    return "all layers fine-tuned" if learns else "its layers as they were"
 
 
 def _unowned(facts: Facts) -> str:

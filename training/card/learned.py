@@ -17,7 +17,8 @@ def training(facts: Facts) -> str:
 
 def _data(facts: Facts) -> str:
     posts = facts.data.get("posts", {})
-    parts = table(["part", "posts", "serves"], ([part, posts[part], _SERVES[part]] for part in PARTS if part in posts))
+    serves = _SERVES if _picks_an_epoch(facts) else {**_SERVES, "dev": "tells how the heads do, and picks nothing"}
+    parts = table(["part", "posts", "serves"], ([part, posts[part], serves[part]] for part in PARTS if part in posts))
     sha256 = facts.data.get("learned_sha256")
     rows = f"SHA-256 over the hashes of all rows of train and dev: `{sha256}`." if sha256 else ""
     return section(
@@ -69,17 +70,29 @@ def _labels(facts: Facts, head: str) -> str:
     return folded(f"{head}: posts by label", table(columns, rows))
 
 
+def _picks_an_epoch(facts: Facts) -> bool:
+    """Whether all layers learned together, as they do in every recipe that says nothing of it."""
+    return bool(facts.provenance.get("recipe", {}).get("epochs", 1))
+
+
 def _procedure(facts: Facts) -> str:
     provenance = facts.provenance
     recipe = provenance.get("recipe", {})
     run = {
         name: value for name, value in provenance.items() if isinstance(value, str | int | float) and name != "encoder"
     }
+    how = (
+        "Fine-tuned as a whole; the weights of the best epoch of the dev part are kept."
+        if _picks_an_epoch(facts)
+        else "The encoder learned to bring posts of one label together; then each head was fitted to it, as a logistic "
+        "regression. No epoch was picked."
+        if recipe.get("contrastive_epochs")
+        else "The encoder was left as it was; each head was fitted to it, as a logistic regression."
+    )
     packages = {"python": provenance.get("python"), **provenance.get("packages", {})}
     return section(
         "### Training procedure",
-        "Fine-tuned as a whole; the weights of the best epoch of the dev part are kept. The recipe in full, by "
-        "the names of `training/recipe.py`:",
+        f"{how} The recipe in full, by the names of `training/recipe.py`:",
         table(["setting", "value"], ([code(name), _plain(name, value)] for name, value in recipe.items())),
         table(
             ["of the run", "value"],

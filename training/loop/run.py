@@ -59,18 +59,20 @@ def train(
     checkpoint = processes.decided_by_main(lambda: _where_to_begin(folder, resume, progress))
     if logs:
         progress.say(f"loss and dev scores by step: tensorboard --logdir {logs}")
+    judged = lesson.dev is not None
+    epochs = epochs_of(recipe, checkpoint) if judged else recipe.epochs  # without a dev part patience never ends
     trainer = TriageTrainer(
         recipe=recipe,
         lesson=lesson,
         model=network,
-        args=_arguments(network, recipe, folder, epochs_of(recipe, checkpoint), judged=lesson.dev is not None),
+        args=_arguments(network, recipe, folder, epochs, judged=judged),
         data_collator=Collator(pad_id),
         compute_metrics=_dev_scores,
         callbacks=[
             progress,
             stop,
             Checkpoints(folder),
-            *(early_stopping(recipe) if lesson.dev is not None else []),
+            *(early_stopping(recipe) if judged else []),
             *([TensorBoardLogs(logs)] if logs else []),
         ],
     )

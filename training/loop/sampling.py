@@ -84,7 +84,7 @@ class PairedBatches(Batches):
         for turn, post in enumerate(random.permutation(everyone).tolist()):
             column = self._labels[:, turn % self._labels.shape[1]]
             like = np.flatnonzero((column == column[post]) & (column != UNLABELLED) & (everyone != post))
-            order += [post, int(random.choice(like if len(like) else everyone))]
+            order += [post, int(random.choice(like if len(like) else everyone[everyone != post]))]
         return order
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def work_in(path: Path, *, resume: bool) -> Iterator[WorkFolder]:
     """Take the folder for this run alone, in the main process for all of them; it is made where there is none.
 
     Args:
-        resume: as the run that was at work here, if there was one; otherwise as a new one.
+        resume: as the run that was at work here, if there was one; otherwise as a new one, in an empty folder.
 
     Raises:
         BusyError: another run is at work there.
@@ -73,6 +74,8 @@ def _name(path: Path, resume: bool) -> str:
     if resume:
         with suppress(FileNotFoundError):
             return (path / _RUN).read_text(encoding="utf-8")
+    for old in path.iterdir():  # of a later stage too: what is gone on with would be the work of two runs
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
     name = uuid4().hex
     write_whole(path / _RUN, name)
     return name

@@ -18,9 +18,14 @@ _NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How often each label stands in files, by column; as it stands there."""
+    """How often each label stands in files, by column; as it stands there.
+
+    Attributes:
+        without: columns in which a post may have no label (null).
+    """
 
     labels: Mapping[str, Counter[str]] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, files: Sequence[Path], heads: Collection[str]) -> "Seen":
@@ -30,12 +35,15 @@ class Seen:
             DataError: a file cannot be read, or a head has far too many labels to be one.
         """
         found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        without = set()
         for path in files:
             for row in read_rows(path):
                 if isinstance(row, BadRow):
                     continue
                 for head in heads:
-                    value = row.values.get(head)
+                    value = row.values.get(head, "")
+                    if value is None or value == NO_LABEL:
+                        without.add(head)
                     if isinstance(value, str) and value.strip() not in {"", NO_LABEL}:
                         found[head][value.strip()] += 1
                         if len(found[head]) > _MOST_LABELS:
@@ -43,7 +51,7 @@ class Seen:
                                 f"{path}: the column {head!r} has more than {_MOST_LABELS} different values; expected "
                                 "labels"
                             )
-        return cls(found)
+        return cls(found, frozenset(without))
 
     def under(self, changes: Changes) -> dict[str, Counter[str]]:
         """The same by the names of now, without what is dropped."""
@@ -69,7 +77,7 @@ class Questions:
     Attributes:
         new: heads and labels that the champion does not know; empty without one.
         unseen: labels of which the new history has no post, though they are asked.
-        columns: of the history that look like labels, and are no head.
+        columns: of the history, new and old, that look like labels, and are no head.
     """
 
     taxonomy: Taxonomy
@@ -89,7 +97,7 @@ def questions(
     """Make the next taxonomy: the one given; else the champion's, with the new labels of the history; else as found.
 
     Kinds, order, definitions and routing of the champion's heads stay. Every head and label that the champion or the
-    old history knows must stand in the new history, be accounted for in `changes`, or be named by the taxonomy given.
+    old history knows must be accounted for in `changes`, or stand in the new history; if a taxonomy is given, in that.
 
     Args:
         name: of the taxonomy, where it is found in the data.
@@ -114,10 +122,15 @@ def questions(
         base = changes.taxonomy(found) if found else Taxonomy(name, ())
         taxonomy = replace(base, heads=tuple(_grown(head, seen, changes) for head in base))
     _check_accounted(taxonomy, before, changes, seen, seen_before, listed=given is not None)
+    if not given:  # as in a taxonomy that is found in the data
+        optional = {changes.head(head) for head in in_history.without}
+        heads_now = (replace(head, optional=head.optional or head.name in optional) for head in taxonomy)
+        taxonomy = replace(taxonomy, heads=tuple(heads_now))
     taxonomy = Taxonomy.from_dict(taxonomy.to_dict())  # with all that makes one valid
     known = set(places_of(before)) if before else set(places_of(taxonomy))
     asked = list(places_of(taxonomy))
-    columns = [head.name for head in found or () if champion and not _is_asked(head.name, taxonomy, changes)]
+    looking = [*(found or ()), *(() if given or not old else _found(old, name, needed=False) or ())]
+    columns = list(dict.fromkeys(head.name for head in looking if not _is_asked(head.name, taxonomy, changes)))
     return Questions(
         taxonomy,
         [place for place in asked if place not in known],
@@ -195,7 +208,9 @@ def _check_accounted(
     asked = set(places_of(taxonomy))
 
     def accounted(head: str, label: str | None) -> bool:
-        if {(head, None), (head, label)} & changes.kept or (listed and (head, label) in asked):
+        if (head, label) not in asked:
+            return False
+        if listed or {(head, None), (head, label)} & changes.kept:
             return True
         return bool(seen.get(head)) if label is None else label in seen.get(head, ()) or (head, label) in fresh
 
@@ -204,19 +219,26 @@ def _check_accounted(
         if not accounted(head, label) and (head, None) not in lost:
             lost[head, label] = "the champion"
     for head, counts in seen_before.items():
-        if (head, None) in asked:
-            for label in counts:
-                if (head, label) not in asked and not accounted(head, label):
-                    lost.setdefault((head, label), "the old history")
+        gone = [(head, label) for label in counts if (head, None) in asked and (head, label) not in asked]
+        lost |= {place: "the old history" for place in gone if place not in lost}
     if lost:
-        names = [f"{shown(place)} (of {who})" for place, who in lost.items()]
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        example = shown(next(iter(lost)))
-        raise ConfigurationError(
-            f"the new history has no post of {', '.join(names[:_NAMED])}{more}. Say what became of each, since a label "
-            f"is not lost silently: --rename {example}=NEW, --drop {example}, or --keep {example} where it is still an "
-            "answer. Where none of the champion's questions is asked any more: --champion none"
-        )
+        raise _refusal(lost, listed=listed)
+
+
+def _refusal(lost: Mapping[Place, str], *, listed: bool) -> ConfigurationError:
+    names = [f"{shown(place)} (of {who})" for place, who in lost.items()]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    example = shown(next(iter(lost)))
+    lacking, still = (
+        ("the taxonomy given names no", "or name it in the taxonomy")
+        if listed
+        else ("the new history has no post of", f"or --keep {example}")
+    )
+    return ConfigurationError(
+        f"{lacking} {', '.join(names[:_NAMED])}{more}. Say what became of each, since a label is not lost silently: "
+        f"--rename {example}=NEW, --drop {example}, {still} where it is still an answer. Where none of the champion's "
+        "questions is asked any more: --champion none"
+    )
 
 
 def _is_asked(column: str, taxonomy: Taxonomy, changes: Changes) -> bool:

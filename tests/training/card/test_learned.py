@@ -49,6 +49,16 @@ def test_the_recipe_stands_there_in_full_with_the_run_and_the_versions(facts: Ma
         assert row in text
 
 
+def test_heads_that_were_fitted_are_no_epoch_that_was_picked(facts: MakeFacts) -> None:
+    assert "the weights of the best epoch of the dev part are kept" in training(facts())
+    fitted = training(facts(recipe={"epochs": 0, "contrastive_epochs": 10, "probe": True}))
+    assert "bring posts of one label together; then each head was fitted" in fitted
+    assert "| dev | 100 | tells how the heads do, and picks nothing |" in fitted
+    assert "of the best epoch" not in fitted
+    still = training(facts(recipe={"epochs": 0, "contrastive_epochs": 0, "probe": True}))
+    assert "The encoder was left as it was" in still
+
+
 def test_a_path_in_the_recipe_is_told_by_its_last_name_alone(facts: MakeFacts) -> None:
     text = training(facts(recipe={"encoder": "/home/somebody/mine"}))
     assert "| `encoder` | `mine` |" in text

@@ -22,6 +22,7 @@ def test_a_job_that_is_killed_and_resumed_gives_the_bundle_of_one_that_was_not(t
     moments = [random.uniform(0.3, 1.0) * seconds for _ in range(3)]
     met = killed_run(job, tmp_path / "killed", moments)
     where = f"{met} kills, after {moments} of {seconds} s"
+    assert met, where
     assert is_done(tmp_path / "killed"), where
     assert largest_difference(tmp_path / "alone", tmp_path / "killed") <= TOLERANCE, where
     assert Registry(tmp_path / "killed").references() == [f"{NAME}@1"], where

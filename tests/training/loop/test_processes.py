@@ -6,8 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
 from model.bundle import Bundle
+from model.encoders import find_encoder
+from model.network import TriageNetwork
 from model.registry import Registry
 from tests.training.loop.killed import NAME, Small, largest_difference, strays
 from training.loop import processes
@@ -76,6 +80,24 @@ def test_of_two_processes_one_speaks(both: Both) -> None:
     assert both.resumed.count("posts: train") == both.resumed.count("wrote ") == 1
 
 
+@pytest.mark.slow
+def test_two_processes_draw_posts_of_one_label_together_as_one_does(tmp_path: Path, bundle: Bundle) -> None:
+    settings = ("epochs=0", "contrastive_epochs=1", "probe=true", "batch_size=14", "dropout=0", "encoder_lr=0.001")
+    flags = tuple(flag for setting in settings for flag in ("--set", setting))
+    alone = Small(tmp_path / "job", posts=60, options=flags)
+    alone.prepare()
+    alone.run(tmp_path / "one")
+    replace(alone, launcher=TORCHRUN).run(tmp_path / "two")
+    learned = [
+        TriageNetwork.from_pretrained(Bundle.load(Registry(tmp_path / name).resolve(f"{NAME}@1")).weights())
+        for name in ("one", "two")
+    ]
+    fresh = TriageNetwork.from_encoder(find_encoder(str(tmp_path / "job" / "encoder")), bundle.taxonomy)
+    one, two, none = map(_embeddings, (*learned, fresh))
+    assert (one - two).abs().max() < 0.02 * (one - none).abs().max()
+    assert strays(tmp_path / "two") == []
+
+
 def test_a_single_process_is_the_main_one_and_waits_for_nobody() -> None:
     assert (processes.process_count(), processes.rank(), processes.is_main()) == (1, 0, True)
     assert processes.decided_by_main(lambda: "done") == "done"
@@ -93,3 +115,12 @@ def test_each_of_several_knows_its_number() -> None:
 def _of_three(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("RANK", "2")
+
+
+def _embeddings(network: TriageNetwork) -> Tensor:
+    """`(40, hidden_size)`, of posts of one word each."""
+    network.train(False)
+    ids = torch.tensor([[2, word, 3] for word in range(4, 44)])
+    with torch.no_grad():
+        answer: Tensor = network(ids, torch.ones_like(ids)).embedding
+    return answer

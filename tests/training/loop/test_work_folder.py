@@ -36,6 +36,15 @@ def test_a_run_keeps_its_name_when_it_is_resumed_and_a_new_one_has_another(path:
     assert runs[0] == runs[1] != runs[2] == runs[3]
 
 
+def test_a_new_run_goes_on_with_nothing_that_another_has_left(path: Path) -> None:
+    with work_in(path, resume=False):
+        (path / "checkpoints" / "checkpoint-7").mkdir(parents=True)
+    with work_in(path, resume=True):
+        assert (path / "checkpoints" / "checkpoint-7").is_dir()
+    with work_in(path, resume=False):
+        assert [each.name for each in path.iterdir()] == ["run"]
+
+
 def test_to_resume_where_there_was_nothing_begins_a_run(path: Path) -> None:
     with work_in(path, resume=True) as work:
         assert work.run

@@ -150,6 +150,26 @@ def test_a_taxonomy_given_accounts_for_the_labels_that_it_names(ask: Ask, taxono
     assert ask(EVERYTHING[:2], given=fewer, changes=Changes.parse([], ["intent.spam"], [])).taxonomy == fewer
 
 
+def test_a_taxonomy_given_loses_nothing_silently_that_the_posts_still_have(ask: Ask, taxonomy: Taxonomy) -> None:
+    plain = taxonomy.to_dict()
+    without_head = Taxonomy.from_dict({"name": "f", "heads": plain["heads"][:2]})
+    with pytest.raises(ConfigurationError, match=r"the taxonomy given names no department \(of the champion\)\."):
+        ask(EVERYTHING, given=without_head)
+    assert ask(EVERYTHING, given=without_head, changes=Changes.parse([], ["department"], [])).taxonomy == without_head
+    intents = {"name": "intent", "labels": ["refund", "outage"]}
+    without_label = Taxonomy.from_dict({"name": "f", "heads": [intents, *plain["heads"][1:]]})
+    with pytest.raises(ConfigurationError, match=r"the taxonomy given names no intent\.spam \(of the champion\)"):
+        ask(EVERYTHING, given=without_label)
+    with pytest.raises(ConfigurationError, match=r"the taxonomy given names no intent\.spam \(of the old history\)"):
+        ask(EVERYTHING[:2], EVERYTHING, given=without_label, alone=True)
+
+
+def test_what_only_the_old_history_asks_is_named(ask: Ask) -> None:
+    old = [{**row, "region": place} for row, place in zip(EVERYTHING, "nsn", strict=True)]
+    assert ask(EVERYTHING, old).columns == ["region"]
+    assert ask(EVERYTHING, old, alone=True).columns == ["region"]
+
+
 @pytest.mark.parametrize(
     ("renames", "drops", "keeps", "said"),
     [
@@ -184,3 +204,10 @@ def test_old_names_and_what_is_dropped_are_read_and_other_labels_are_not(tmp_pat
         "department": ("support", "it"),
         "tone": ("kind", "rude"),
     }
+
+
+def test_nobody_becomes_an_answer_of_a_head_where_the_history_says_so(ask: Ask, taxonomy: Taxonomy) -> None:
+    assert not taxonomy.head("urgency").optional
+    found = ask([*EVERYTHING, {"intent": "spam", "urgency": None}]).taxonomy
+    assert found.head("urgency").optional
+    assert not found.head("intent").optional
