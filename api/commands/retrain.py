@@ -94,7 +94,7 @@ def retrain(
     on where it was.
     """
     with extra("train"):
-        from api.commands.jobs import bundle_name, history_of
+        from api.commands.jobs import bundle_name, history_of, is_chosen
         from api.commands.retrain_jobs import Wishes, plan_of
         from api.commands.retrain_output import plain, show
         from evaluation.comparison.verdict import Margins

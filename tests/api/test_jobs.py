@@ -4,8 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from api.commands.jobs import FEW, History, bundle_name, has_few,
-    is_chosen, idle_settings, job_of, recipe_of, unlearned
+from api.commands.jobs import (
+    FEW,
+    History,
+    bundle_name,
+    has_few,
+    idle_settings,
+    is_chosen,
+    job_of,
+    recipe_of,
+    unlearned,
+)
 from data.errors import ConfigurationError, DataError
 from data.files import file_sha256
 from data.normalise import fingerprint
