@@ -94,7 +94,8 @@ def retrain(
     on where it was.
     """
     with extra("train"):
-        from api.commands.jobs import bundle_name, history_of, is_chosen
+        from api.commands.jobs import bundle_name, history_of
+        from api.commands.recipes import is_chosen
         from api.commands.retrain_jobs import Wishes, plan_of
         from api.commands.retrain_output import plain, show
         from evaluation.comparison.verdict import Margins
@@ -173,7 +174,7 @@ def _champion(reference: str | None, models: Path | None) -> Bundle | None:
 
 def _recipe(champion: Bundle | None, preset: str, flags: dict[str, Any], settings: Sequence[str]) -> "Recipe":
     """The preset's; encoder and seed are the champion's, unless others are given: the seed deals out the parts."""
-    from api.commands.jobs import recipe_of
+    from api.commands.recipes import recipe_of
 
     before = champion.manifest.provenance.get("recipe", {}) if champion else {}
     set_here = {setting.partition("=")[0] for setting in settings}

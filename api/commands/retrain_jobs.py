@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from api.commands.jobs import History, has_few, parts_of, some_of, unlearned
+from api.commands.jobs import History, parts_of, some_of, unlearned
+from api.commands.recipes import has_few
 from api.commands.shared import note, read_labelled
 from data.errors import ConfigurationError, DataError
 from data.posts import PARTS, Example

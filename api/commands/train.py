@@ -72,7 +72,8 @@ def train(
     """
     with extra("train"):
         from api.commands import curve as learning_curve
-        from api.commands.jobs import has_few, idle_settings, is_chosen, job_of, recipe_of
+        from api.commands.jobs import job_of
+        from api.commands.recipes import has_few, idle_settings, is_chosen, recipe_of
         from evaluation.tables import summary
         from training.pipeline import train_bundle
     quiet_libraries()
