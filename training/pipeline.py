@@ -1,12 +1,9 @@
 """From labelled posts to a bundle: train, export, calibrate, score, publish."""
 
-import hashlib
 import json
-import platform
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,7 @@ from transformers import set_seed
 
 from data.errors import DataError
 from data.examples import posts_of
-from data.files import file_sha256, whole_folder, write_whole
+from data.files import whole_folder, write_whole
 from data.normalise import fingerprint
 from data.posts import Example
 from data.splitting.parts import Parts, split_by_group, without_posts
@@ -31,6 +28,7 @@ from training.initial_network import initial_network
 from training.loop import processes
 from training.loop.work_folder import WorkFolder, work_in
 from training.precision import Judges, ServedGraph, serve_at
+from training.provenance import code_and_packages, files_of, hash_of, row_of
 from training.recipe import Recipe
 from training.stages import Course, teach
 
@@ -39,12 +37,6 @@ RUNS = ".runs"
 
 LOGS = "logs"
 """Folder in it for the figures of runs, kept when they are done."""
-
-_PACKAGES = (
-    "torch", "transformers", "accelerate", "datasets", "scikit-learn", "onnx", "onnxruntime", "tokenizers", "numpy",
-    "triage",
-)  # fmt: skip
-_SOURCES = ("data", "model", "evaluation", "training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +72,9 @@ class Job:
             whole: also of the parts that only judge the weights.
         """
         names = ("train", "dev", "calibration", "test") if whole else ("train", "dev")
-        rows = [(part, _row(example)) for part in names for example in getattr(self.parts, part)]
+        rows = [(part, row_of(example)) for part in names for example in getattr(self.parts, part)]
         start = self.start and self.start.manifest.files
-        return _hash([asdict(self.recipe), self.taxonomy.sha256, rows, *([start] if start else [])])[:16]
+        return hash_of([asdict(self.recipe), self.taxonomy.sha256, rows, *([start] if start else [])])[:16]
 
 
 def is_begun(job: Job, registry: Registry) -> bool:
@@ -152,13 +144,14 @@ def export_bundle(
         provenance = {
             **bundle.manifest.provenance,
             "exported_with": {
-                "files": _files(sources),
+                "files": files_of(sources),
                 "posts": {
                     **{part: len(posts) for part, posts in halves.items()},
                     "set_aside": len(examples) - len(unseen),
                 },
             },
-            **_graph_and_code(graph),
+            "graph": graph.provenance,
+            **code_and_packages(),
         }
 
         def lay(folder: Path) -> None:
@@ -184,7 +177,7 @@ def _train_and_publish(job: Job, registry: Registry, work: WorkFolder, resume: b
     graph = serve_at(Precision.INT8, network, tokenizer, job.taxonomy, posts_of(job.parts.train), judges, work.path)
     learned = {fingerprint(text) for text in posts_of([*job.parts.train, *job.parts.dev])}
     known = learned | (job.start.training_rows() if job.start else set())  # what taught the first weights, too
-    files = _files(job.sources)
+    files = files_of(job.sources)
     provenance = {
         "run": work.run,
         "encoder": initial.encoder,
@@ -194,9 +187,10 @@ def _train_and_publish(job: Job, registry: Registry, work: WorkFolder, resume: b
             "files": files,
             "posts": {part: len(getattr(job.parts, part)) for part in ("train", "dev", "calibration", "test")},
             **noted(job.parts, job.taxonomy, files),
-            "learned_sha256": _hash(sorted(learned)),
+            "learned_sha256": hash_of(sorted(learned)),
         },
-        **_graph_and_code(graph),
+        "graph": graph.provenance,
+        **code_and_packages(),
     }
 
     def lay(folder: Path) -> None:
@@ -239,26 +233,3 @@ def _publish(
         seal(folder, **about)
 
     return registry.publish(name, fill)
-
-
-def _graph_and_code(graph: ServedGraph) -> dict[str, Any]:
-    root = Path(__file__).parent.parent
-    code = [file_sha256(path) for package in _SOURCES for path in sorted((root / package).rglob("*.py"))]
-    return {
-        "graph": graph.provenance,
-        "code_sha256": _hash(code),
-        "packages": {name: version(name) for name in _PACKAGES},
-        "python": platform.python_version(),
-    }
-
-
-def _files(sources: Sequence[Path]) -> list[dict[str, str]]:
-    return [{"name": path.name, "sha256": file_sha256(path)} for path in sources]
-
-
-def _row(example: Example) -> list[Any]:
-    return [fingerprint(example.post.text), sorted(example.labels.items())]
-
-
-def _hash(plain: Any) -> str:
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
