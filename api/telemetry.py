@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from math import nan
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -190,13 +191,34 @@ class Telemetry:
             return generate_latest(self._registry)
         Path(os.environ[MULTIPROCESS_FOLDER]).mkdir(parents=True, exist_ok=True)  # somebody may have tidied up
         together = CollectorRegistry()
-        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # the library has no types here
+        _Processes(together)
         return generate_latest(together)
 
     def _drift_is(self, head: str, distance: float, confidence: float) -> None:
         self._drifting.add(head)
         self._drift.labels(head).set(distance)
         self._confidence_shift.labels(head).set(confidence)
+
+
+class _Processes(MultiProcessCollector):
+    """All processes together, without files that are empty still: one that is just starting has made them, or was
+    killed before it wrote to them, and prometheus_client fails on such a file.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)  # type: ignore[no-untyped-call]  # the library has no types here
+
+    def collect(self) -> Any:
+        with os.scandir(os.environ[MULTIPROCESS_FOLDER]) as entries:
+            files = [entry.path for entry in entries if entry.name.endswith(".db") and _is_begun(entry)]
+        return self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
+
+
+def _is_begun(file: os.DirEntry[str]) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:
+        return False  # that of a process that has ended
 
 
 class _Counts:

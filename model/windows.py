@@ -53,7 +53,8 @@ def _pooled(
 
 
 def _log_mean_exp(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    pooled: NDArray[np.float64] = np.logaddexp.reduce(rows, axis=0) - np.log(len(rows))
+    with np.errstate(invalid="ignore"):  # what a broken graph answers stays no number, and is found out as such
+        pooled: NDArray[np.float64] = np.logaddexp.reduce(rows, axis=0) - np.log(len(rows))
     return pooled
 
 

@@ -377,6 +377,19 @@ def test_metrics_are_told_after_their_folder_was_tidied_away(tmp_path: Path, mon
     assert Telemetry().render() == b""
 
 
+def test_metrics_are_told_while_another_process_is_just_making_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MULTIPROCESS_FOLDER, str(tmp_path))
+    from prometheus_client.mmap_dict import MmapedDict, mmap_key  # noqa: PLC0415  # reads the variable when imported
+
+    (tmp_path / "counter_1.db").touch()
+    written = MmapedDict(str(tmp_path / "counter_2.db"))
+    written.write_value(mmap_key("posts", "posts_total", [], [], "Posts"), 3.0, 0.0)
+    written.close()
+    assert b"posts_total 3.0" in Telemetry().render()
+
+
 @pytest.mark.parametrize("names", [4000, 3])
 def test_a_stream_may_have_only_the_parameters_that_there_are(client: httpx.Client, names: int) -> None:
     query = "&".join(f"x{number}=" for number in range(names))

@@ -53,3 +53,10 @@ def test_posts_without_further_windows_cost_nothing() -> None:
     windows = some(4)
     assert pool(windows, [1, 1, 1, 1]) is windows
     assert len(pool(some(0), [])) == 0
+
+
+def test_what_is_no_number_stays_none_and_warns_nobody() -> None:
+    logits = np.array([[0.4, 0.0], [np.nan, 1.0]], np.float32)
+    [pooled] = pool(Scores({"a": logits}, np.zeros((2, 1), np.float32)), [2]).logits["a"]
+    assert np.isnan(pooled[0])
+    assert pooled[1] == pytest.approx(np.log((1 + np.e) / 2), rel=1e-6)
