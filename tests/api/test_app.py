@@ -381,11 +381,12 @@ def test_metrics_are_told_while_another_process_is_just_making_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(MULTIPROCESS_FOLDER, str(tmp_path))
-    from prometheus_client.mmap_dict import MmapedDict, mmap_key  # noqa: PLC0415  # reads the variable when imported
+    from prometheus_client.mmap_dict import MmapedDict, mmap_key  # reads the variable when imported
 
     (tmp_path / "counter_1.db").touch()
-    written = MmapedDict(str(tmp_path / "counter_2.db"))
-    written.write_value(mmap_key("posts", "posts_total", [], [], "Posts"), 3.0, 0.0)
+    written: Any = MmapedDict(str(tmp_path / "counter_2.db"))  # type: ignore[no-untyped-call]  # as the library has it
+    key: Any = mmap_key("posts", "posts_total", [], [], "Posts")  # type: ignore[no-untyped-call]
+    written.write_value(key, 3.0, 0.0)
     written.close()
     assert b"posts_total 3.0" in Telemetry().render()
 
