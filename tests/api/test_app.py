@@ -385,7 +385,7 @@ def test_metrics_are_told_while_another_process_is_just_making_its_file(
 
     (tmp_path / "counter_1.db").touch()
     written: Any = MmapedDict(str(tmp_path / "counter_2.db"))  # type: ignore[no-untyped-call]  # as the library has it
-    key: Any = mmap_key("posts", "posts_total", [], [], "Posts")  # type: ignore[no-untyped-call]
+    key: Any = mmap_key("posts", "posts_total", [], [], "Posts")
     written.write_value(key, 3.0, 0.0)
     written.close()
     assert b"posts_total 3.0" in Telemetry().render()
