@@ -44,8 +44,8 @@ class Precision(StrEnum):
     FP32 = "fp32"
 
 
-class Manifest(BaseModel):
-    """What the bundle is and where it came from.
+class About(BaseModel):
+    """What a bundle is and where it came from.
 
     Attributes:
         parent: the bundle that this one was made from (`NAME@VERSION`), if any.
@@ -53,25 +53,37 @@ class Manifest(BaseModel):
         max_tokens: that the network reads at once.
         max_windows: that are read of a longer post; 1, as in older bundles: its beginning alone. See `PostTokenizer`.
         provenance: data, code, configuration and versions that lead to this model.
-        files: SHA-256 of every other file, by its path inside the bundle.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: int = Field(default=1, ge=1, le=1)
     name: str
     version: int = Field(ge=1)
-    created: str
     parent: str | None = None
     precision: str
     max_tokens: int = Field(ge=3)
     max_windows: int = Field(default=1, ge=1)
     provenance: Mapping[str, Any] = {}
-    files: Mapping[str, str]
 
     @property
     def reference(self) -> str:
         return f"{self.name}@{self.version}"
+
+    def made_anew(self, **changes: Any) -> "About":
+        """The same of a bundle that is made of this one, but for the fields given: nothing else is lost on the way."""
+        return About(**{name: getattr(self, name) for name in About.model_fields} | changes)
+
+
+class Manifest(About):
+    """What stands in manifest.json.
+
+    Attributes:
+        files: SHA-256 of every other file, by its path inside the bundle.
+    """
+
+    format: int = Field(default=1, ge=1, le=1)
+    created: str
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +180,7 @@ class Bundle:
         return (self.path / name).read_text(encoding="utf-8")
 
 
-def seal(
-    folder: Path,
-    *,
-    name: str,
-    version: int,
-    precision: str,
-    max_tokens: int,
-    max_windows: int = 1,
-    provenance: Mapping[str, Any],
-    parent: str | None = None,
-) -> Manifest:
+def seal(folder: Path, about: About) -> Manifest:
     """Write the manifest over a folder that holds all other files; `Bundle.load` accepts it from then on.
 
     Raises:
@@ -189,14 +191,8 @@ def seal(
         raise BundleError(f"{folder}: a bundle needs {missing}")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = Manifest(
-        name=name,
-        version=version,
+        **dict(about.made_anew()),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        parent=parent,
-        precision=precision,
-        max_tokens=max_tokens,
-        max_windows=max_windows,
-        provenance=provenance,
         files={path.relative_to(folder).as_posix(): file_sha256(path) for path in files},
     )
     write_whole(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")

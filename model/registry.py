@@ -4,7 +4,7 @@ import fcntl
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.errors import BundleError, RegistryError
 from data.files import publish_folder, remove_leftovers, whole_folder, write_whole
-from model.bundle import CARD, MANIFEST, METRICS, MODEL, POLICY, Bundle, Manifest, inherit, seal
+from model.bundle import CARD, MANIFEST, METRICS, MODEL, POLICY, About, Bundle, inherit, seal
 from model.policy import HeadPolicy, Policy
 
 POINTER = "promoted.json"
@@ -81,6 +81,15 @@ class Registry:
         known = ", ".join(self.references()) or "none"
         raise RegistryError(f"no bundle {reference!r}: expected the path of a bundle, or one of {self.root}: {known}")
 
+    def find(self, name: str, wanted: Callable[[Mapping[str, Any]], bool]) -> Path | None:
+        """The oldest whole bundle of a name whose provenance is the wanted one."""
+        for reference in self.references():
+            if reference.partition("@")[0] == name:
+                with suppress(BundleError):  # torn since
+                    if wanted(Bundle.load(self.resolve(reference)).manifest.provenance):
+                        return self.resolve(reference)
+        return None
+
     def publish(self, name: str, fill: Callable[[Path, int], None]) -> Path:
         """Write the next version of a name, whole or not at all. The very first bundle of the folder is promoted.
 
@@ -105,14 +114,14 @@ class Registry:
         return target
 
     def publish_policy(
-        self, bundle: Bundle, policy: Policy, tuning: Mapping[str, Any], card: Callable[[Path, Manifest], str]
+        self, bundle: Bundle, policy: Policy, tuning: Mapping[str, Any], card: Callable[[Path, About], str]
     ) -> Path:
         """Write the next version of a bundle's name: the same model under another policy.
 
         Args:
             tuning: how the policy came about, for the manifest, where it stands below what was done before.
-            card: writes the card anew, as the old one tells of another policy, from the folder of the bundle and its
-                manifest, which has no checksums yet; not asked where the bundle was shipped without one.
+            card: writes the card anew, as the old one tells of another policy, from the folder of the bundle and what
+                its manifest will say of it; not asked where the bundle was shipped without one.
 
         Raises:
             PolicyError: the policy belongs to another model or taxonomy.
@@ -127,19 +136,14 @@ class Registry:
             policy.write(folder / POLICY)
             if METRICS in parent.files:
                 write_whole(folder / METRICS, json.dumps(_still_true(bundle, policy), indent=2) + "\n")
-            about: dict[str, Any] = {
-                "name": parent.name,
-                "version": version,
-                "parent": parent.reference,
-                "precision": parent.precision,
-                "max_tokens": parent.max_tokens,
-                "max_windows": parent.max_windows,
-                "provenance": {**parent.provenance, "tuned": [*parent.provenance.get("tuned", []), dict(tuning)]},
-            }
+            tuned = [*parent.provenance.get("tuned", []), dict(tuning)]
+            about = parent.made_anew(
+                version=version, parent=parent.reference, provenance={**parent.provenance, "tuned": tuned}
+            )
             if CARD in parent.files:
                 bundle.card()  # a torn one must not be replaced by a whole one, as if nothing had been
-                write_whole(folder / CARD, card(folder, Manifest(**about, created="", files={})))
-            sealed = seal(folder, **about)
+                write_whole(folder / CARD, card(folder, about))
+            sealed = seal(folder, about)
             # What is torn there must not get a checksum of its own here.
             for name, sha256 in parent.files.items():
                 if name.partition("/")[0] in kept and sealed.files.get(name) != sha256:

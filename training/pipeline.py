@@ -18,7 +18,7 @@ from data.splitting.parts import Parts, split_by_group, without_posts
 from data.taxonomy import Taxonomy
 from evaluation.weighting import Shares
 from model import bundle as layout
-from model.bundle import Bundle, Manifest, Precision, inherit, seal
+from model.bundle import About, Bundle, Precision, inherit, seal
 from model.network import TriageNetwork
 from model.registry import Registry, check_name
 from model.tokenizer import PostTokenizer
@@ -220,16 +220,16 @@ def _publish(
         graph.policy.write(folder / layout.POLICY)
         graph.calibrated_on.write(folder / layout.REFERENCE)
         write_whole(folder / layout.METRICS, json.dumps(graph.figures, indent=2) + "\n")
-        about: dict[str, Any] = {
-            "name": name,
-            "version": number,
-            "parent": parent,
-            "precision": graph.precision,
-            "max_tokens": tokenizer.max_tokens,
-            "max_windows": tokenizer.max_windows,
-            "provenance": provenance,
-        }
-        write_whole(folder / layout.CARD, card(folder, Manifest(**about, created="", files={})))
-        seal(folder, **about)
+        about = About(
+            name=name,
+            version=number,
+            parent=parent,
+            precision=graph.precision,
+            max_tokens=tokenizer.max_tokens,
+            max_windows=tokenizer.max_windows,
+            provenance=provenance,
+        )
+        write_whole(folder / layout.CARD, card(folder, about))
+        seal(folder, about)
 
     return registry.publish(name, fill)

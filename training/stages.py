@@ -43,7 +43,7 @@ def teach(
         logs: for TensorBoard, a folder a stage.
 
     Returns:
-        As `train`; of the stage that trains all layers together, if there is one.
+        As `train`, of the stage that trains all layers together; without one, no epoch and the dev score of the heads.
 
     Raises:
         Interrupted: as `train`.
@@ -51,7 +51,6 @@ def teach(
     network, tokenizer = initial.network, initial.tokenizer
     examples = [*course.train, *(definitions(course.taxonomy) if recipe.definitions else ())]
     posts = NoisyDataset(examples, course.taxonomy, tokenizer, recipe.noise, recipe.seed)
-    outcome = {}
     if recipe.contrastive_epochs:
         pairs = PairedBatches(posts.labels, recipe.batch_size, recipe.seed)
         drawn_together = replace(recipe, epochs=recipe.contrastive_epochs)
@@ -61,16 +60,19 @@ def teach(
         resume = resume and (folder / "checkpoints").exists()
     if recipe.probe:
         fit_heads(network, tokenizer, examples, course.taxonomy, recipe)
-        scores = network_scores(network, tokenizer.encode(posts_of(course.dev)), tokenizer.pad_id)
-        targets = np.stack([targets_of(course.dev, head) for head in course.taxonomy], axis=1)
-        outcome = {"best_epoch": 0.0, "epochs": 0.0, "dev_macro_f1": dev_scores(scores.logits, targets)[DEV_SCORE]}
-    if recipe.epochs:
-        lesson = Lesson(
-            posts,
-            Batches(posts.lengths, recipe.batch_size, recipe.seed),
-            Objective.of(recipe, examples, course.taxonomy),
-            to_dataset(course.dev, course.taxonomy, tokenizer),
-        )
-        stage = folder / "checkpoints"
-        outcome = train(network, lesson, recipe, stage, tokenizer.pad_id, resume, logs / stage.name)
-    return outcome
+    if not recipe.epochs:
+        return {"best_epoch": 0.0, "epochs": 0.0, "dev_macro_f1": _dev_score(initial, course)}
+    lesson = Lesson(
+        posts,
+        Batches(posts.lengths, recipe.batch_size, recipe.seed),
+        Objective.of(recipe, examples, course.taxonomy),
+        to_dataset(course.dev, course.taxonomy, tokenizer),
+    )
+    stage = folder / "checkpoints"
+    return train(network, lesson, recipe, stage, tokenizer.pad_id, resume, logs / stage.name)
+
+
+def _dev_score(taught: InitialNetwork, course: Course) -> float:
+    scores = network_scores(taught.network, taught.tokenizer.encode(posts_of(course.dev)), taught.tokenizer.pad_id)
+    targets = np.stack([targets_of(course.dev, head) for head in course.taxonomy], axis=1)
+    return dev_scores(scores.logits, targets)[DEV_SCORE]

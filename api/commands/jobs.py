@@ -8,7 +8,6 @@ from pathlib import Path
 from api.commands.shared import heads_of, note, read_labelled
 from data.errors import ConfigurationError, DataError
 from data.examples import posts_of
-from data.found_taxonomy import find_taxonomy
 from data.normalise import fingerprint
 from data.posts import PARTS
 from data.splitting.part_folders import PartFolder, check_apart
@@ -53,15 +52,6 @@ def history_of(paths: Sequence[Path]) -> History:
     for name in folder.changed:
         note(f"warning: {folder.files[name]} was changed since the split")
     return History(list(folder.files.values()), folder)
-
-
-def taxonomy_of(history: History, taxonomy: Path | None) -> Taxonomy:
-    """That of the file, or the one found in the data, which is then said."""
-    if taxonomy or history.folder is None:
-        return heads_of(history.files, taxonomy)
-    heads = find_taxonomy(history.files, history.name)
-    note(f"heads found in the data: {', '.join(f'{head.name} ({len(head.labels)} labels)' for head in heads)}")
-    return heads
 
 
 def parts_of(history: History, taxonomy: Taxonomy, seed: int, dev: Path | None = None) -> Parts:
@@ -111,7 +101,7 @@ def job_of(
     """
     history = history_of(files) if files else None
     if history:
-        heads = taxonomy_of(history, taxonomy)
+        heads = heads_of(history.files, taxonomy, history.name)
         parts = parts_of(history, heads, recipe.seed, dev)
     elif taxonomy or dev:
         raise ConfigurationError("--taxonomy and --dev go with files of labelled posts; none was given")

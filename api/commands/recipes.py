@@ -61,7 +61,12 @@ def recipe_of(
 
 def is_chosen(preset: str | None, epochs: int | None, settings: Sequence[str]) -> bool:
     """Whether the user has chosen how long all layers learn, so that no preset may be chosen for them."""
-    return bool(preset or epochs or any(setting.startswith("epochs=") for setting in settings))
+    return bool(preset or epochs or is_set("epochs", settings))
+
+
+def is_set(name: str, settings: Sequence[str]) -> bool:
+    """Whether a field of the recipe is among the settings `NAME=VALUE`."""
+    return any(setting.partition("=")[0] == name for setting in settings)
 
 
 def idle_settings(recipe: Recipe, settings: Sequence[str]) -> list[str]:

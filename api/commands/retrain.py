@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands.shared import (
+    EpochsOption,
     JsonOption,
     ModelsOption,
+    PresetOption,
+    SetOption,
     extra,
     load_bundle,
     note,
@@ -19,7 +22,6 @@ from api.commands.shared import (
     quiet_libraries,
     registry,
 )
-from api.commands.train import SetOption
 from data.errors import ConfigurationError, Interrupted
 from data.files import write_whole
 from data.posts import PARTS
@@ -68,11 +70,8 @@ def retrain(
     encoder: Annotated[
         str | None, typer.Option(help="Hugging Face encoder: folder or hub name", show_default="the champion's")
     ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="quick, full or few", show_default="full, or few where there are few posts a label"),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="instead of the preset's")] = None,
+    preset: PresetOption = None,
+    epochs: EpochsOption = None,
     seed: Annotated[
         int | None, typer.Option(help="of the split of files, and of the training", show_default="the champion's")
     ] = None,
@@ -95,7 +94,7 @@ def retrain(
     """
     with extra("train"):
         from api.commands.jobs import bundle_name, history_of
-        from api.commands.recipes import is_chosen
+        from api.commands.recipes import is_chosen, is_set
         from api.commands.retrain_jobs import Wishes, plan_of
         from api.commands.retrain_output import plain, show
         from evaluation.comparison.verdict import Margins
@@ -110,7 +109,7 @@ def retrain(
         raise ConfigurationError(f"--report is {str(report)!r}, a folder; expected the name of a file")
     target = registry(models)
     rival = _champion(champion, models)
-    if warm and (encoder or any(setting.startswith("encoder=") for setting in settings or ())):
+    if warm and (encoder or is_set("encoder", settings or ())):
         raise ConfigurationError("--warm brings the champion's encoder; give it or --encoder")
     flags = {"encoder": encoder, "epochs": epochs, "seed": seed}
     wishes = Wishes(

@@ -35,6 +35,14 @@ AllowTrainingRowsOption = Annotated[
     bool, typer.Option("--allow-training-rows", help="go on where more than 5 % of the rows are in the training data")
 ]
 NoTextsOption = Annotated[bool, typer.Option("--no-texts", help="leave the texts of posts out of the report")]
+PresetOption = Annotated[
+    str | None, typer.Option(help="quick, full or few", show_default="full, or few where there are few posts a label")
+]
+EpochsOption = Annotated[int | None, typer.Option(min=1, help="instead of the preset's")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="any other setting of the recipe, such as class_weights=0.5"),
+]
 TaxonomyOption = Annotated[Path | None, typer.Option(help="YAML file; by default found in the data")]
 ModelsOption = Annotated[Path | None, typer.Option("--models", help="folder of the bundles", show_default="models")]
 
@@ -78,11 +86,15 @@ def bundle_and_files(arguments: list[str]) -> tuple[str | None, list[Path]]:
     return (first if named else None), files
 
 
-def heads_of(files: Sequence[Path], taxonomy: Path | None) -> Taxonomy:
-    """The taxonomy of a file, or the one found in the data, which is then said."""
+def heads_of(files: Sequence[Path], taxonomy: Path | None, name: str | None = None) -> Taxonomy:
+    """The taxonomy of a file, or the one found in the data, which is then said.
+
+    Args:
+        name: of what is found; by default that of the first file.
+    """
     if taxonomy:
         return Taxonomy.read(taxonomy)
-    heads = find_taxonomy(files, name=files[0].stem)
+    heads = find_taxonomy(files, name or files[0].stem)
     found = ", ".join(f"{head.name} ({len(head.labels)} labels)" for head in heads)
     note(f"heads found in the data: {found}; name them in a file with --taxonomy to choose or order them")
     return heads

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from api.commands.shared import (
+    EpochsOption,
     JsonOption,
     ModelsOption,
+    PresetOption,
+    SetOption,
     extra,
     load_bundle,
     note,
@@ -21,11 +24,6 @@ from api.commands.shared import (
 )
 from data.errors import ConfigurationError
 from model.bundle import Bundle
-
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="any other setting of the recipe, such as class_weights=0.5"),
-]
 
 
 def train(
@@ -46,11 +44,8 @@ def train(
     name: Annotated[
         str | None, typer.Option(help="name of the bundle", show_default="starter, or the file's name")
     ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="quick, full or few", show_default="full, or few where there are few posts a label"),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="instead of the preset's")] = None,
+    preset: PresetOption = None,
+    epochs: EpochsOption = None,
     seed: Annotated[int | None, typer.Option(help="instead of the preset's")] = None,
     settings: SetOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the interrupted run of the same job")] = False,
@@ -73,11 +68,11 @@ def train(
     with extra("train"):
         from api.commands import curve as learning_curve
         from api.commands.jobs import job_of
-        from api.commands.recipes import has_few, idle_settings, is_chosen, recipe_of
+        from api.commands.recipes import has_few, idle_settings, is_chosen, is_set, recipe_of
         from evaluation.tables import summary
         from training.pipeline import train_bundle
     quiet_libraries()
-    if start and (encoder or any(setting.startswith("encoder=") for setting in settings or ())):
+    if start and (encoder or is_set("encoder", settings or ())):
         raise ConfigurationError("--from brings an encoder of its own; give it or --encoder")
     if curve:
         learning_curve.check_output(curve)

@@ -12,7 +12,7 @@ import pytest
 from data.posts import Example
 from data.taxonomy import Taxonomy
 from model import bundle as layout
-from model.bundle import Bundle, seal
+from model.bundle import About, Bundle, seal
 from model.policy import Policy
 from model.registry import Registry
 from tests.api.command_line import Triage
@@ -43,7 +43,7 @@ def challenger(models: Registry, bundle: Bundle) -> Callable[[Change], None]:
                 shutil.copy2(bundle.path / name, folder / name)
             (folder / layout.TAXONOMY).write_text(json.dumps(taxonomy))
             Policy.model_validate(policy).write(folder / layout.POLICY)
-            seal(folder, name="toy", version=version, precision="int8", max_tokens=32, provenance={})
+            seal(folder, About(name="toy", version=version, precision="int8", max_tokens=32))
 
         models.publish("toy", fill)
 

@@ -18,15 +18,7 @@ def main() -> None:
             if path.name != MANIFEST:
                 shutil.copyfile(path, folder / path.name)
         manifest = bundle.manifest
-        seal(
-            folder,
-            name=manifest.name,
-            version=version,
-            precision=manifest.precision,
-            max_tokens=manifest.max_tokens,
-            max_windows=manifest.max_windows,
-            provenance=manifest.provenance,
-        )
+        seal(folder, manifest.made_anew(version=version, parent=None))
 
     registry.publish(bundle.manifest.name, fill)
 

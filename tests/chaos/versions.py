@@ -110,12 +110,4 @@ def _no_graph(bundle: Bundle, folder: Path, version: int) -> None:
 
 def _seal(bundle: Bundle, folder: Path, version: int) -> None:
     (folder / "manifest.json").unlink(missing_ok=True)
-    seal(
-        folder,
-        name=bundle.manifest.name,
-        version=version,
-        precision=bundle.manifest.precision,
-        max_tokens=bundle.manifest.max_tokens,
-        max_windows=bundle.manifest.max_windows,
-        provenance=bundle.manifest.provenance,
-    )
+    seal(folder, bundle.manifest.made_anew(version=version, parent=None))

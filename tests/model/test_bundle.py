@@ -22,6 +22,7 @@ from model.bundle import (
     TOKENIZER,
     TRAINING_ROWS,
     WEIGHTS,
+    About,
     Bundle,
     inherit,
     seal,
@@ -186,14 +187,13 @@ def test_sealing_an_incomplete_folder_is_refused_and_writes_no_manifest(
 ) -> None:
     inherit(bundle, tmp_path, tuple(served for served in SERVED if served != name))
     with pytest.raises(BundleError, match=rf"a bundle needs \[.*{name}"):
-        seal(tmp_path, name="toy", version=2, precision="fp32", max_tokens=32, provenance={})
+        seal(tmp_path, About(name="toy", version=2, precision="fp32", max_tokens=32))
     assert not (tmp_path / MANIFEST).exists()
 
 
 def test_a_sealed_folder_is_a_bundle(bundle: Bundle, tmp_path: Path) -> None:
     inherit(bundle, tmp_path, SERVED)
-    manifest = seal(
-        tmp_path,
+    about = About(
         name="toy",
         version=2,
         precision="fp32",
@@ -202,6 +202,7 @@ def test_a_sealed_folder_is_a_bundle(bundle: Bundle, tmp_path: Path) -> None:
         provenance={"note": "by hand"},
         parent=bundle.manifest.reference,
     )
+    manifest = seal(tmp_path, about)
     loaded = Bundle.load(tmp_path)
     assert loaded.manifest == manifest
     assert (loaded.manifest.max_windows, loaded.tokenizer().max_windows, loaded.tokenizer().most_tokens) == (3, 3, 96)
@@ -217,3 +218,11 @@ def test_what_is_inherited_is_the_same_and_takes_no_second_place_on_disk(bundle:
 def test_what_a_bundle_lacks_is_not_inherited(bundle: Bundle, tmp_path: Path) -> None:
     inherit(bundle, tmp_path, (TOKENIZER, "notes.md"))
     assert [path.name for path in tmp_path.iterdir()] == [TOKENIZER]
+
+
+def test_what_is_made_anew_keeps_all_that_is_not_changed(bundle: Bundle) -> None:
+    made = bundle.manifest.made_anew(version=7, parent="toy@1")
+    assert (made.reference, made.parent) == ("toy@7", "toy@1")
+    kept = set(About.model_fields) - {"version", "parent"}
+    assert kept >= {"name", "precision", "max_tokens", "max_windows", "provenance"}
+    assert all(getattr(made, name) == getattr(bundle.manifest, name) for name in kept)

@@ -9,7 +9,7 @@ import pytest
 from data.errors import BundleError, PolicyError, RegistryError
 from data.taxonomy import Taxonomy
 from model import bundle as layout
-from model.bundle import MODEL, SERVED, Bundle, Manifest, inherit, seal
+from model.bundle import MODEL, SERVED, About, Bundle, inherit, seal
 from model.policy import LabelSets, Policy
 from model.registry import POINTER, Registry
 
@@ -20,7 +20,7 @@ def filling(source: Path, name: str = "toy") -> Callable[[Path, int], None]:
 
     def fill(folder: Path, version: int) -> None:
         inherit(bundle, folder, SERVED)
-        seal(folder, name=name, version=version, precision="fp32", max_tokens=32, max_windows=3, provenance={})
+        seal(folder, About(name=name, version=version, precision="fp32", max_tokens=32, max_windows=3))
 
     return fill
 
@@ -207,7 +207,7 @@ def strict(bundle: Bundle, **changes: object) -> Policy:
     return bundle.policy.model_copy(update={"heads": heads})
 
 
-def plain_card(folder: Path, manifest: Manifest) -> str:
+def plain_card(folder: Path, manifest: About) -> str:
     """Tells what it was given: a manifest, and a folder with the policy that it is of."""
     threshold = Policy.read(folder / layout.POLICY).heads["intent"].threshold
     return f"{manifest.reference}, made from {manifest.parent}, threshold {threshold}\n"
@@ -309,3 +309,19 @@ def test_a_policy_of_a_damaged_bundle_is_not_published(copy: Registry, name: str
     with pytest.raises(BundleError, match=f"{name}: torn or altered"):
         copy.publish_policy(parent, strict(parent), {}, plain_card)
     assert copy.references() == ["toy@1"]
+
+
+def test_a_bundle_is_found_by_where_it_came_from_the_oldest_first_and_torn_ones_passed_over(
+    registry: Registry, bundle: Bundle, tmp_path: Path
+) -> None:
+    copy = Registry(Path(shutil.copytree(registry.root, tmp_path / "models")))
+
+    def fill(folder: Path, version: int) -> None:
+        inherit(bundle, folder, SERVED)
+        seal(folder, bundle.manifest.made_anew(version=version, provenance={"run": "wanted"}))
+
+    torn, second, _ = (copy.publish("toy", fill) for _ in range(3))
+    (torn / "policy.json").unlink()
+    assert copy.find("toy", lambda provenance: provenance.get("run") == "wanted") == second
+    assert copy.find("toy", lambda provenance: provenance.get("run") == "another") is None
+    assert copy.find("other", lambda provenance: True) is None

@@ -130,14 +130,7 @@ def with_scales(bundle: Bundle, folder: Path) -> Bundle:
     intent = bundle.policy.heads["intent"].model_copy(update={"scales": (0.5, 1.0, 2.0), "biases": (0.3, 0.0, -0.3)})
     bundle.policy.model_copy(update={"heads": {**bundle.policy.heads, "intent": intent}}).write(folder / POLICY)
     manifest = bundle.manifest
-    seal(
-        folder,
-        name=manifest.name,
-        version=manifest.version,
-        precision=manifest.precision,
-        max_tokens=manifest.max_tokens,
-        provenance=manifest.provenance,
-    )
+    seal(folder, manifest)
     return Bundle.load(folder)
 
 

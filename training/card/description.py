@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from model.bundle import Manifest
+from model.bundle import About
 from training.card.facts import Facts
 from training.card.front_matter import languages
 from training.card.markdown import bullets, cell, code, section, table
@@ -15,7 +15,7 @@ _MOST_NAMED = 12
 
 def details(facts: Facts) -> str:
     """Each head with what it asks, and the form of the model."""
-    manifest, policy = facts.manifest, facts.policy
+    about, policy = facts.about, facts.policy
     heads = table(
         ["head", "kind", "labels", "can be none of them", "accepted from"],
         (
@@ -31,7 +31,7 @@ def details(facts: Facts) -> str:
     )
     lines = [
         f"Encoder: {_encoder(facts)}, {_tuned_layers(facts)}; mean pooling over the tokens; one linear layer a head.",
-        f"Served as one ONNX graph in {code(manifest.precision)}; {_length(manifest)}.",
+        f"Served as one ONNX graph in {code(about.precision)}; {_length(about)}.",
         f"Taxonomy {code(facts.taxonomy.name)} (sha256 {facts.taxonomy.sha256[:12]}), policy {policy.version}.",
         f"{code(policy.owner)} names who owns a post." if policy.owner else "",
         f"A post accepted as {_unowned(facts)} is nobody's and is ignored." if any(policy.unowned.values()) else "",
@@ -69,7 +69,7 @@ def limits(facts: Facts) -> str:
 
 
 def _limits(facts: Facts) -> Iterator[str]:
-    manifest = facts.manifest
+    about = facts.about
     calibration = facts.provenance.get("exported_with", facts.data).get("posts", {}).get("calibration")
     part = f"the {calibration} posts of the calibration part" if calibration else "the calibration part"
     yield _languages(facts)
@@ -92,7 +92,7 @@ def _limits(facts: Facts) -> Iterator[str]:
     else:
         yield "A post unlike those that taught it goes to a person (`out_of_scope`); some such posts pass unnoticed."
     yield (
-        f"Of a post of more than {manifest.max_tokens * manifest.max_windows} tokens a part is not read; an answer "
+        f"Of a post of more than {about.max_tokens * about.max_windows} tokens a part is not read; an answer "
         "says so (`truncated`). Pictures, attachments and earlier posts of a thread are not seen."
     )
     yield (
@@ -110,11 +110,11 @@ def _limits(facts: Facts) -> Iterator[str]:
     )
 
 
-def _length(manifest: Manifest) -> str:
-    if manifest.max_windows == 1:
-        return f"a post is read up to {manifest.max_tokens} tokens"
+def _length(about: About) -> str:
+    if about.max_windows == 1:
+        return f"a post is read up to {about.max_tokens} tokens"
     return (
-        f"a post of more than {manifest.max_tokens} tokens is read in up to {manifest.max_windows} windows of that "
+        f"a post of more than {about.max_tokens} tokens is read in up to {about.max_windows} windows of that "
         "length, whose logits are pooled"
     )
 

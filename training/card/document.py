@@ -5,7 +5,7 @@ The sections are those of the hub's annotated template (Mitchell et al. 2019, ar
 
 from pathlib import Path
 
-from model.bundle import Manifest
+from model.bundle import About
 from training.card.description import details, limits, uses
 from training.card.facts import Facts
 from training.card.front_matter import front_matter
@@ -23,26 +23,26 @@ triage export {reference} --to-hub-format DIR     for transformers and sentence-
 ```"""
 
 
-def card(folder: Path, manifest: Manifest) -> str:
+def card(folder: Path, about: About) -> str:
     """The card of a bundle whose other files lie in a folder, sealed or about to be.
 
     Args:
-        manifest: as it will be; its checksums are not looked at, and what its provenance lacks is left out.
+        about: what its provenance lacks is left out.
     """
-    facts = Facts.read(folder, manifest)
-    commands = _COMMANDS.format(reference=manifest.reference)
-    return _document(facts, front_matter(facts, "onnx"), manifest.reference, commands)
+    facts = Facts.read(folder, about)
+    commands = _COMMANDS.format(reference=about.reference)
+    return _document(facts, front_matter(facts, "onnx"), about.reference, commands)
 
 
-def hub_card(folder: Path, manifest: Manifest, usage: str) -> str:
+def hub_card(folder: Path, about: About, usage: str) -> str:
     """The same for a folder in the hub's format.
 
     Args:
         folder: of the bundle.
         usage: how what lies in the other folder is used.
     """
-    facts = Facts.read(folder, manifest)
-    return _document(facts, front_matter(facts, "transformers"), manifest.reference, usage)
+    facts = Facts.read(folder, about)
+    return _document(facts, front_matter(facts, "transformers"), about.reference, usage)
 
 
 def _document(facts: Facts, head: str, title: str, usage: str) -> str:

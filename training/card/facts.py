@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data.taxonomy import Taxonomy
-from model.bundle import METRICS, POLICY, TAXONOMY, Manifest
+from model.bundle import METRICS, POLICY, TAXONOMY, About
 from model.encoders import DEFAULT_ENCODER
 from model.policy import Policy
 from training.card.counts import count_starter_files
@@ -21,17 +21,17 @@ class Facts:
         figures: metrics.json; those of an older bundle may lack any of them.
     """
 
-    manifest: Manifest
+    about: About
     taxonomy: Taxonomy
     policy: Policy
     figures: Mapping[str, Any]
 
     @classmethod
-    def read(cls, folder: Path, manifest: Manifest) -> "Facts":
+    def read(cls, folder: Path, about: About) -> "Facts":
         """From the files of a bundle, sealed or about to be; a bundle shipped without figures has none."""
         metrics = folder / METRICS
         return cls(
-            manifest,
+            about,
             Taxonomy.from_dict(json.loads((folder / TAXONOMY).read_text(encoding="utf-8"))),
             Policy.read(folder / POLICY),
             json.loads(metrics.read_text(encoding="utf-8")) if metrics.exists() else {},
@@ -39,11 +39,11 @@ class Facts:
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        return self.manifest.provenance
+        return self.about.provenance
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """What is known of the posts, by its name in the manifest."""
+        """What is known of the posts, by its name in the provenance."""
         found: Mapping[str, Any] = self.provenance.get("data", {})
         return found
 

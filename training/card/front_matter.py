@@ -27,7 +27,7 @@ def front_matter(facts: Facts, library: str) -> str:
         base_model=facts.hub_encoder,
         tags=["triage", *(head.name for head in facts.taxonomy)],
         metrics=["accuracy", "f1"],
-        model_name=facts.manifest.reference if results else None,
+        model_name=facts.about.reference if results else None,
         eval_results=results or None,
     )
     return f"---\n{data.to_yaml()}\n---"
@@ -52,8 +52,8 @@ def _results(facts: Facts) -> Iterator[EvalResult]:
                 yield EvalResult(
                     task_type="text-classification",
                     task_name=f"Text Classification: {name}",
-                    dataset_type=f"{facts.manifest.name}-test",
-                    dataset_name=f"test part of {facts.manifest.name}",
+                    dataset_type=f"{facts.about.name}-test",
+                    dataset_name=f"test part of {facts.about.name}",
                     dataset_config=name,
                     dataset_split="test",
                     metric_type=metric,

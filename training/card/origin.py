@@ -11,8 +11,8 @@ _TOLD_ELSEWHERE = frozenset({"encoder", "recipe", "data", "graph", "packages", "
 
 
 def origin(facts: Facts) -> str:
-    """Its parent, how it was exported or tuned, and whatever else the manifest tells."""
-    provenance, parent = facts.provenance, facts.manifest.parent
+    """Its parent, how it was exported or tuned, and whatever else the provenance tells."""
+    provenance, parent = facts.provenance, facts.about.parent
     tuned = provenance.get("tuned", [])
     return section(
         "## Where it came from",
@@ -30,7 +30,7 @@ def origin(facts: Facts) -> str:
 
 def _parent(facts: Facts) -> str:
     further = "" if {"exported_with", "tuned"} & set(facts.provenance) else ": training went on from its weights"
-    return f"Made from {code(facts.manifest.parent)}{further}."
+    return f"Made from {code(facts.about.parent)}{further}."
 
 
 def _retrained(retraining: Mapping[str, Any] | None) -> str:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from data.errors import BundleError, BusyError
+from data.errors import BusyError
 from data.files import remove_leftovers, whole_folder, write_whole
-from model.bundle import Bundle
 from model.registry import Registry
 from training.loop import processes
 
@@ -32,23 +31,15 @@ class WorkFolder:
     def published(self, name: str, registry: Registry) -> Path | None:
         """The bundle of this name that the run has published, if it was killed right after that."""
         # What was made of a bundle bears the name of its run too, and a later version.
-        for reference in registry.references():
-            if reference.partition("@")[0] == name and self._gave(registry.resolve(reference)):
-                if registry.promoted() is None:
-                    registry.promote(reference)
-                return registry.resolve(reference)
-        return None
+        published = registry.find(name, lambda provenance: provenance.get("run") == self.run)
+        if published and registry.promoted() is None:
+            registry.promote(f"{name}@{published.name}")
+        return published
 
     def remove(self) -> None:
         """Delete the folder, so that what a kill leaves of it is not taken for an unfinished run."""
         with whole_folder(self.path.parent, self.path.name) as grave:
             self.path.rename(grave / self.path.name)
-
-    def _gave(self, bundle: Path) -> bool:
-        try:
-            return bool(Bundle.load(bundle).manifest.provenance.get("run") == self.run)
-        except BundleError:
-            return False  # another one, torn since
 
 
 @contextmanager

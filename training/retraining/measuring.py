@@ -4,13 +4,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data.files import write_whole
-from model.bundle import CARD, MANIFEST, Bundle, Manifest, inherit, seal
+from model.bundle import CARD, Bundle, inherit, seal
 from model.registry import Registry
 from training.card.document import card
 from training.pipeline import LOGS, RUNS, Job, is_begun, train_bundle
@@ -87,8 +86,9 @@ class Challengers:
         """
         chosen = best(trained)
         name = chosen.bundle.manifest.name
-        if self.begun and (published := self._published(name)):
-            return published
+        published = self._models.find(name, self._made) if self.begun else None
+        if published:
+            return Bundle.load(published)
         told = {"identity": self.identity, "mix": chosen.mix.name, "mixes": [_told(each) for each in trained]}
         return Bundle.load(self._models.publish(name, lambda folder, version: _fill(folder, version, chosen, told)))
 
@@ -105,14 +105,8 @@ class Challengers:
             self._work.rename(done)
             shutil.rmtree(done, ignore_errors=True)
 
-    def _published(self, name: str) -> Bundle | None:
-        manifests = self._models.root.glob(f"{name}/[0-9]*/{MANIFEST}")
-        for path in sorted(manifests, key=lambda path: int(path.parent.name)):
-            with suppress(OSError, ValueError):  # one that is torn is none of ours
-                manifest = json.loads(path.read_text(encoding="utf-8"))
-                if manifest["provenance"].get(PROVENANCE, {}).get("identity") == self.identity:
-                    return Bundle.load(path.parent)
-        return None
+    def _made(self, provenance: Mapping[str, Any]) -> bool:
+        return bool(provenance.get(PROVENANCE, {}).get("identity") == self.identity)
 
 
 def best(trained: Sequence[Trained]) -> Trained:
@@ -133,14 +127,6 @@ def _fill(folder: Path, version: int, chosen: Trained, told: Mapping[str, Any]) 
     made = chosen.bundle.manifest
     names = sorted({name.partition("/")[0] for name in made.files} - {CARD})
     inherit(chosen.bundle, folder, tuple(names))
-    about: dict[str, Any] = {
-        "name": made.name,
-        "version": version,
-        "parent": made.parent,
-        "precision": made.precision,
-        "max_tokens": made.max_tokens,
-        "max_windows": made.max_windows,
-        "provenance": {**made.provenance, PROVENANCE: dict(told)},
-    }
-    write_whole(folder / CARD, card(folder, Manifest(**about, created="", files={})))
-    seal(folder, **about)
+    about = made.made_anew(version=version, provenance={**made.provenance, PROVENANCE: dict(told)})
+    write_whole(folder / CARD, card(folder, about))
+    seal(folder, about)

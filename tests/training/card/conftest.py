@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data.taxonomy import Taxonomy
-from model.bundle import Manifest
+from model.bundle import About
 from model.policy import Policy
 from training.card.facts import Facts
 
@@ -74,18 +74,16 @@ def facts(taxonomy: Taxonomy) -> MakeFacts:
     def make(
         figures: dict[str, Any] = FIGURES, policy: Policy | None = None, parent: str | None = None, **provenance: Any
     ) -> Facts:
-        manifest = Manifest(
+        about = About(
             name="posts",
             version=3,
-            created="",
             parent=parent,
             precision="int8",
             max_tokens=128,
             provenance={**PROVENANCE, **provenance},
-            files={},
         )
         plain = Policy.plain(taxonomy, "of the model", {"intent": 0.75})
-        return Facts(manifest, taxonomy, policy or plain, figures)
+        return Facts(about, taxonomy, policy or plain, figures)
 
     return make
 
@@ -94,4 +92,4 @@ def facts(taxonomy: Taxonomy) -> MakeFacts:
 def bare(facts: MakeFacts) -> Facts:
     """All that is known of a very old bundle, shipped without figures."""
     made = facts()
-    return replace(made, manifest=made.manifest.model_copy(update={"provenance": {}}), figures={})
+    return replace(made, about=made.about.model_copy(update={"provenance": {}}), figures={})

@@ -18,7 +18,7 @@ def test_each_head_is_told_with_its_thresholds(facts: MakeFacts) -> None:
 
 def test_windows_of_long_posts_are_told(facts: MakeFacts) -> None:
     known = facts()
-    windows = replace(known, manifest=known.manifest.model_copy(update={"max_windows": 4}))
+    windows = replace(known, about=known.about.model_copy(update={"max_windows": 4}))
     assert "a post of more than 128 tokens is read in up to 4 windows" in details(windows)
     assert "Of a post of more than 512 tokens a part is not read" in limits(windows)
 
