@@ -27,6 +27,8 @@ class Recipe:
             of minus this, scaled to a mean of 1 a head. 0: all posts alike; 1: all labels alike.
         focal: the exponent of the focal loss (Lin et al. 2017, arXiv:1708.02002); 0: plain cross-entropy.
         patience: end the run after so many epochs without a better dev score; `None`: go on to the last.
+        keep_last: end with the weights of the last epoch, which has the lowest rates, in place of the best dev epoch's:
+            a small dev part picks among the last ones by chance. Patience counts for nothing then.
         most_posts: where there are more posts to teach, about so many of them do, whole groups; `None`: all.
     """
 
@@ -47,6 +49,7 @@ class Recipe:
     class_weights: float = 0.0
     focal: float = 0.0
     patience: int | None = None
+    keep_last: bool = False
     contrastive_epochs: int = 0
     probe: bool = False
     definitions: bool = False

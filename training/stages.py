@@ -66,10 +66,11 @@ def teach(
         posts,
         Batches(posts.lengths, recipe.batch_size, recipe.seed),
         Objective.of(recipe, examples, course.taxonomy),
-        to_dataset(course.dev, course.taxonomy, tokenizer),
+        dev=None if recipe.keep_last else to_dataset(course.dev, course.taxonomy, tokenizer),
     )
     stage = folder / "checkpoints"
-    return train(network, lesson, recipe, stage, tokenizer.pad_id, resume, logs / stage.name)
+    made = train(network, lesson, recipe, stage, tokenizer.pad_id, resume, logs / stage.name)
+    return {**made, "dev_macro_f1": _dev_score(initial, course)} if recipe.keep_last else made
 
 
 def _dev_score(taught: InitialNetwork, course: Course) -> float:

@@ -28,7 +28,7 @@ _MOST = {
     "seed": 2**32 - 1,  # of numpy's generators
 }
 # Where all layers learn together, and nowhere else.
-_OF_EPOCHS = {"head_lr", "label_smoothing", "focal", "patience"}
+_OF_EPOCHS = {"head_lr", "label_smoothing", "focal", "patience", "keep_last"}
 
 
 def recipe_of(

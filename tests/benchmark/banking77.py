@@ -37,7 +37,7 @@ CUT = 0.05
 """Share of the train part that does not teach."""
 
 RECIPES = {
-    None: Recipe(epochs=8),
+    None: Recipe(epochs=10, encoder_dropout=0.1, probe=True, definitions=True, head_lr=5e-4, keep_last=True),
     10: PRESETS["few"],
     5: PRESETS["few"],
 }

@@ -64,6 +64,15 @@ def test_definitions_teach_too(taught: Teach) -> None:
     assert not torch.equal(without.state_dict()["heads.intent.weight"], with_them.state_dict()["heads.intent.weight"])
 
 
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(taught: Teach) -> None:
+    # By the second of four epochs nothing on the dev part is left to be better at.
+    best, by_dev = taught("best", epochs=4)
+    last, kept = taught("last", epochs=4, keep_last=True)
+    assert by_dev["best_epoch"] < kept["best_epoch"] == kept["epochs"] == 4.0
+    assert kept["dev_macro_f1"] == pytest.approx(by_dev["dev_macro_f1"])
+    assert not same(best, last)
+
+
 @pytest.mark.parametrize("step", [3, 12], ids=["in the first stage", "in the second"])
 def test_a_run_that_is_stopped_in_a_stage_ends_as_if_it_had_not_been(
     taught: Teach, stopping_at: StoppingAt, step: int
