@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import onnxruntime
 
 from data.files import whole_file
 from data.normalise import normalise
@@ -88,7 +88,7 @@ def _key(bundle: Bundle, texts: Sequence[str]) -> str:
     network = f"{manifest.files[MODEL]} {manifest.files[TOKENIZER]} {manifest.max_tokens}"
     if manifest.max_windows > 1:  # so that what was kept before there were any is still found
         network += f" {manifest.max_windows}"
-    digest = sha256(f"{_LOGITS} {network} {onnxruntime.__version__}".encode())
+    digest = sha256(f"{_LOGITS} {network} {version('onnxruntime')}".encode())
     for text in texts:
         encoded = normalise(text).encode()
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
