@@ -6,6 +6,7 @@ from typing import Any
 
 from api.schemas import ItemErrorCode, Options, WarningCode
 from model.decision import ACTIONS, Decision, HeadDecision, decide
+from model.novelty import energy
 from model.policy import Policy
 from model.scores import Scores
 from model.tokenizer import Encoded, PostTokenizer
@@ -23,10 +24,17 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A post that was labelled."""
+    """A post that was labelled.
+
+    Attributes:
+        energy: how unlike it is what the labels were made for (`model.novelty`), by `energy_head`.
+        answer_id: by which feedback refers to it; `None` where no feedback is taken.
+    """
 
     decision: Decision
     encoded: Encoded
+    energy: float
+    answer_id: str | None = None
 
 
 Answer = Labelled | Refused
@@ -84,8 +92,14 @@ def answer(prepared: Prepared, scores: Scores, policy: Policy) -> list[Answer]:
     Args:
         scores: of `prepared.encoded`, in that order.
     """
-    labelled = iter(map(Labelled, decide(scores, policy), prepared.encoded))
+    energies = energy(scores.logits[energy_head(policy)]).tolist()
+    labelled = iter(map(Labelled, decide(scores, policy), prepared.encoded, energies))
     return [prepared.refused.get(index) or next(labelled) for index in range(prepared.total)]
+
+
+def energy_head(policy: Policy) -> str:
+    """The head that tells how unlike others a post is: the policy's own for that, or the owner's, or the first."""
+    return policy.novelty.head if policy.novelty else policy.owner or next(iter(policy.heads))
 
 
 def result(index: int, post_id: str | None, item: Answer, policy: Policy, options: Options) -> dict[str, Any]:
@@ -97,6 +111,7 @@ def result(index: int, post_id: str | None, item: Answer, policy: Policy, option
     return {
         **plain,
         "status": "ok",
+        **({"answer": item.answer_id} if item.answer_id else {}),
         "labels": {
             name: {
                 "label": head.label,

@@ -13,9 +13,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.classify import add_classify
+from api.feedback.routes import add_feedback
 from api.guard import Guard, GuardMiddleware
 from api.middleware import REQUEST_ID, RequestMiddleware
 from api.openapi import add_docs
+from api.pages import add_page
 from api.problems import Code, FieldFault, Problem, from_http_error, request_id_of
 from api.promotion import follow_promotion
 from api.requests import DEADLINE
@@ -85,8 +87,10 @@ def create_app(
         )
     app.add_middleware(RequestMiddleware, telemetry=telemetry, settings=settings)
     _answer_errors(app, telemetry)
+    add_feedback(app, service)
     add_status(app, service)
     add_docs(app, keys=guard.keys is not None)
+    add_page(app)
     return app
 
 

@@ -11,11 +11,12 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answers import result, summary
+from api.bodies import JSON, NDJSON, media_type_of
 from api.guard import Guard
 from api.keys import Key
 from api.middleware import REQUEST_ID
 from api.problems import Code, Problem, problem_responses, request_id_of
-from api.requests import DEADLINE, JSON, NDJSON, media_type_of, read_classify, read_deadline
+from api.requests import DEADLINE, read_classify, read_deadline
 from api.schemas import ClassifyResponse
 from api.service import SLICE_POSTS, Service
 from api.streaming import LineStream
@@ -118,7 +119,7 @@ def add_classify(app: FastAPI, service: Service, guard: Guard) -> None:
     async def classify(request: Request) -> Response:
         """Label one post or a batch. One that is empty or too long fails alone, with an error of its own."""
         key: Key | None = request.scope["key"]
-        if media_type_of(request) == NDJSON:
+        if media_type_of(request, JSON, NDJSON) == NDJSON:
             return LineStream(request, service, lambda posts: guard.charge(key, posts))
         deadline = read_deadline(request)
         seconds = min(service.settings.timeout_seconds, deadline or service.settings.timeout_seconds)

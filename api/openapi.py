@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, RootModel
 from starlette.staticfiles import StaticFiles
 
+from api.feedback.schemas import ClaimRequest, FeedbackIn, FeedbackRequest, ReleaseRequest
 from api.guard import OPEN
 from api.problems import ProblemDocument
 from api.schemas import Answered, BatchRequest, Failed, SingleRequest, StreamEnd
@@ -35,6 +36,10 @@ class _StreamLine(RootModel[Answered | Failed | StreamEnd | ProblemDocument]):
 _SCHEMAS: dict[str, type[BaseModel]] = {
     "ClassifyRequest": _ClassifyRequest,
     "StreamLine": _StreamLine,
+    "FeedbackRequest": FeedbackRequest,
+    "FeedbackIn": FeedbackIn,
+    "ClaimRequest": ClaimRequest,
+    "ReleaseRequest": ReleaseRequest,
     "ProblemDocument": ProblemDocument,
 }
 
@@ -45,7 +50,7 @@ def add_docs(app: FastAPI, keys: bool) -> None:
     Args:
         keys: the service asks for keys.
     """
-    app.openapi = lambda: _document(app, keys)  # type: ignore[method-assign]  # FastAPI's documented way
+    app.openapi = lambda: openapi_document(app, keys)  # type: ignore[method-assign]  # FastAPI's documented way
     # Swagger UI from our own machine: FastAPI's page would load it from elsewhere.
     app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]))
     page = get_swagger_ui_html(
@@ -67,7 +72,12 @@ def add_docs(app: FastAPI, keys: bool) -> None:
         return page
 
 
-def _document(app: FastAPI, keys: bool) -> dict[str, Any]:
+def openapi_document(app: FastAPI, keys: bool) -> dict[str, Any]:
+    """The contract for machines.
+
+    Args:
+        keys: the service asks for keys.
+    """
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,

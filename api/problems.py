@@ -21,6 +21,8 @@ class Code(StrEnum):
     INVALID_ENCODING = "invalid_encoding"
     UNAUTHORIZED = "unauthorized"
     NOT_FOUND = "not_found"
+    FEEDBACK_OFF = "feedback_off"
+    TEXT_NOT_STORED = "text_not_stored"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     CLIENT_TOO_SLOW = "client_too_slow"
     BODY_TOO_LARGE = "body_too_large"
@@ -34,6 +36,7 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal_error"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     LOADING = "loading"
+    STORE_UNAVAILABLE = "store_unavailable"
     DRAINING = "draining"
     TIMEOUT = "timeout"
 
@@ -44,6 +47,8 @@ STATUS: Mapping[Code, HTTPStatus] = {
     Code.INVALID_ENCODING: HTTPStatus.BAD_REQUEST,
     Code.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
     Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Code.FEEDBACK_OFF: HTTPStatus.NOT_FOUND,
+    Code.TEXT_NOT_STORED: HTTPStatus.NOT_FOUND,
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Code.CLIENT_TOO_SLOW: HTTPStatus.REQUEST_TIMEOUT,
     Code.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -57,6 +62,7 @@ STATUS: Mapping[Code, HTTPStatus] = {
     Code.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
     Code.TOO_MANY_CONNECTIONS: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.LOADING: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.STORE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.DRAINING: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
 }
@@ -66,6 +72,7 @@ RETRY_AFTER_SECONDS: Mapping[Code, int] = {
     Code.RATE_LIMITED: 1,
     Code.TOO_MANY_CONNECTIONS: 1,
     Code.LOADING: 1,
+    Code.STORE_UNAVAILABLE: 2,
     Code.DRAINING: 5,
 }
 """The least that a client is asked to wait."""
@@ -101,6 +108,9 @@ _EXAMPLES: Mapping[Code, Mapping[str, Any]] = {
     Code.HEADERS_TOO_LARGE: {"detail": "the headers are too large", "limit": 65536},
     Code.INTERNAL_ERROR: {"detail": "something failed on our side; the log knows the request id"},
     Code.TOO_MANY_CONNECTIONS: {"detail": "too many connections are open; try again shortly", "limit": 900},
+    Code.FEEDBACK_OFF: {"detail": "this service takes no feedback; start it with the setting feedback"},
+    Code.TEXT_NOT_STORED: {"detail": "this service keeps no posts; start it with --store-text"},
+    Code.STORE_UNAVAILABLE: {"detail": "the store of feedback cannot be reached; send it again shortly"},
     Code.LOADING: {"detail": "the model is being loaded; try again shortly"},
     Code.DRAINING: {"detail": "the service is shutting down; ask another instance"},
     Code.TIMEOUT: {"detail": "no answer within 2 seconds", "limit": 2},

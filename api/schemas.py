@@ -118,6 +118,9 @@ class Answered(BaseModel):
     index: int
     id: str | None = None
     status: Literal["ok"]
+    answer: str | None = Field(
+        None, description="id of the answer, for `POST /feedback`; left out where no feedback is taken"
+    )
     labels: dict[str, HeadAnswer]
     route: Route
     input: Input

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from api.feedback.answer_ids import AnswerIds
 from api.runtime import give_back_memory
 from api.settings import Settings
 from api.traffic import Baseline
@@ -34,6 +35,7 @@ class ServedModel:
             "precision": bundle.manifest.precision,
         }
         """What answers say of the model that gave them."""
+        self.answer_ids = AnswerIds.of(bundle)
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()

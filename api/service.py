@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from api.admission import Admission, estimated_tokens
 from api.answers import Answer, Prepared, answer, joined, prepare
+from api.feedback.desk import Desk
 from api.problems import Code, Problem
 from api.served_model import ServedModel
 from api.settings import Settings
@@ -48,6 +49,7 @@ class Service:
         fault: of the last attempt to replace the model, `None` where it went well.
         failure: what kept the first model from being loaded.
         draining: set when it begins to drain.
+        desk: where feedback is handed in; `None` where none is taken.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class Service:
             settings.engine_threads,
             telemetry.queue,
         )
+        location = settings.feedback_location
+        self.desk = Desk(settings, location, telemetry) if location else None
         self._first = bundle
         self._fallback = fallback
         self._model: ServedModel | None = None
@@ -125,6 +129,8 @@ class Service:
         if self._model:
             await self._model.retire()
         await asyncio.gather(*self._retiring)
+        if self.desk:
+            await self.desk.close()
 
     def model(self) -> AbstractContextManager[ServedModel]:
         """The model for one request, from its first byte to its last.
@@ -170,6 +176,8 @@ class Service:
         scores = await asyncio.wrap_future(scoring.future)
         scored = time.perf_counter()
         answers = answer(prepared, scores, model.bundle.policy)
+        if self.desk:
+            answers = await self.desk.noted(model, texts, answers)
         begun = scoring.begun or scoring.ended
         stages = Stages(
             tokenise=scoring.submitted - began,
@@ -206,6 +214,8 @@ class Service:
 
     async def _serve(self, bundle: Bundle) -> None:
         model = await ServedModel.load(bundle, self.settings, self.telemetry.run)
+        if self.desk:
+            await self.desk.serve(model.answer_ids)
         before, self._model = self._model, model
         self.telemetry.model(bundle.manifest, model.baseline)
         if before:

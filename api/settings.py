@@ -88,10 +88,26 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(None, description="PEM file of the certificate chain; default: plain HTTP")
     tls_key: Path | None = Field(None, description="PEM file of its private key")
     log_format: LogFormat = Field(LogFormat.AUTO, description="auto (plain on a terminal, else JSON), plain or json")
+    feedback: str = Field(
+        "feedback.db",
+        min_length=1,
+        description="where corrections are kept: a file of SQLite, or a URL such as postgresql://USER@HOST/DATABASE; "
+        "off: none are taken",
+    )
+    store_text: bool = Field(
+        False, description="keep posts, masked, with their answers: for the review list, and so that corrections teach"
+    )
+    keep_days: float = Field(30.0, gt=0, description="how long posts are kept; corrections keep theirs for ever")
+    claim_seconds: float = Field(900.0, gt=0, description="how long a claimed post of the review list is nobody else's")
     server_timing: bool = Field(
         True, description="say where the time of a request went; it shows, too, whether a text was asked for lately"
     )
     log_requests: bool = Field(False, description="log a line for each request: never its text")
+
+    @property
+    def feedback_location(self) -> str | None:
+        """Where corrections are kept, if they are taken."""
+        return None if self.feedback == "off" else self.feedback
 
     @property
     def engine_threads(self) -> int:
@@ -107,6 +123,12 @@ class Settings(BaseSettings):
     def _certificate_and_key_go_together(self) -> "Settings":
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together: give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _texts_are_kept_somewhere(self) -> "Settings":
+        if self.store_text and self.feedback_location is None:
+            raise ValueError("store_text needs a place for the posts: set feedback to a file or a URL")
         return self
 
     @model_validator(mode="after")

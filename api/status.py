@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 
+from api.feedback.schemas import FeedbackErrorCode
 from api.problems import Code, problem_responses
 from api.schemas import ItemErrorCode, WarningCode
 from api.service import Service
@@ -42,6 +43,10 @@ def add_status(app: FastAPI, service: Service) -> None:
             return {
                 "model": served.info,
                 **({"fault": {"bundle": fault.bundle, "message": fault.message}} if fault else {}),
+                "feedback": {
+                    "on": service.desk is not None,
+                    "store_text": service.desk is not None and service.desk.keeps_text,
+                },
                 "created": bundle.manifest.created,
                 "encoder": bundle.manifest.provenance.get("encoder"),
                 "taxonomy": bundle.taxonomy.to_dict(),
@@ -60,6 +65,7 @@ def add_status(app: FastAPI, service: Service) -> None:
                 "reasons": list(reasons_of(bundle.policy)),
                 "warnings": [warning.value for warning in WarningCode],
                 "item_errors": [code.value for code in ItemErrorCode],
+                "feedback_errors": [code.value for code in FeedbackErrorCode],
                 "problems": [code.value for code in Code],
             }
 

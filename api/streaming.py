@@ -13,8 +13,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.answers import Answer, Refused, result, summary
+from api.bodies import NDJSON, too_slow, unpacked
 from api.problems import Code, Problem, request_id_of
-from api.requests import NDJSON, parse_line, read_deadline, read_options, too_slow, unpacked
+from api.requests import parse_line, read_deadline, read_options
 from api.schemas import ItemErrorCode, Options, PostIn
 from api.served_model import ServedModel
 from api.service import Service

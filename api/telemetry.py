@@ -12,11 +12,13 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.answers import Answer, Refused, warnings_of
 from api.traffic import Baseline, RecentTraffic
+from data.feedback.records import Feedback
+from data.feedback.store import Outcome
 from model.bundle import Manifest
 from model.engine import RunReport
 
@@ -55,6 +57,7 @@ class Telemetry:
         """Told of the stages of each request, within it."""
         registry = CollectorRegistry()
         self._registry = registry
+        ProcessCollector(registry=registry)  # memory, CPUs, open files; of one process, so not told by several together
         self._requests = Counter("triage_requests", "Requests answered", ["route", "status"], registry=registry)
         self._request_seconds = Histogram(
             "triage_request_seconds", "Time to answer a request", ["route"], buckets=_SECONDS, registry=registry
@@ -79,6 +82,12 @@ class Telemetry:
         self._actions = _Counts(Counter("triage_actions", "Routing decisions", ["action"], registry=registry))
         self._reasons = _Counts(
             Counter("triage_review_reasons", "Why a person was asked", ["reason"], registry=registry)
+        )
+        self._feedback = _Counts(
+            Counter("triage_feedback", "Labels that people judged", ["head", "verdict"], registry=registry)
+        )
+        self._not_kept = Counter(
+            "triage_posts_not_kept", "Posts that the store failed to keep for review", registry=registry
         )
         self._run_posts = Histogram(
             "triage_run_posts", "Posts scored in one run of the model", buckets=_POSTS, registry=registry
@@ -119,6 +128,7 @@ class Telemetry:
         self._replacements = Counter(
             "triage_model_replacements", "Models put in service in place of another", ["outcome"], registry=registry
         )
+        self._replacements.labels("failed")  # Prometheus sees no increase where a series only begins
 
     def model(self, manifest: Manifest, baseline: Baseline | None = None) -> None:
         """Which model is served from now on, and what recent posts are held against."""
@@ -179,6 +189,20 @@ class Telemetry:
             }
             self._traffic.add(len(labelled), labels, confidence)
 
+    def feedback(self, taken: Sequence[tuple[Feedback, Outcome]]) -> None:
+        """People judged answers."""
+        judged: Tally[tuple[str, ...]] = Tally()
+        for item, outcome in taken:
+            if outcome is Outcome.NEW:
+                said = item.said.labels
+                judged.update((head, _verdict(said[head][0] == label)) for head, label in item.labels.items())
+                judged.update((head, _verdict(right=False)) for head in item.wrong)
+        self._feedback.add(judged)
+
+    def not_kept(self, posts: int) -> None:
+        """Posts should have been kept for review, and the store failed."""
+        self._not_kept.inc(posts)
+
     def refused(self, items: Sequence[Refused]) -> None:
         """Posts, or lines of a stream, could not be labelled."""
         if items:
@@ -212,6 +236,10 @@ class _Processes(MultiProcessCollector):
         with os.scandir(os.environ[MULTIPROCESS_FOLDER]) as entries:
             files = [entry.path for entry in entries if entry.name.endswith(".db") and _is_begun(entry)]
         return self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
+
+
+def _verdict(right: bool) -> str:
+    return "right" if right else "wrong"
 
 
 def _is_begun(file: os.DirEntry[str]) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from api.answers import energy_head
 from model.bundle import Bundle
 from model.decision import calibrated, chosen
+from model.novelty import energy
 
 BLOCK_POSTS = 500
 """So many are counted before they join the others, whereupon the drift is told anew."""
@@ -30,11 +32,13 @@ class Baseline:
         labels: by head.
         shares: by head, `(n_labels,)`.
         confidence: by head, the mean of the chosen labels'.
+        energies: `(n_posts,)`, from the least unlike the others to the most (`answers.energy_head`).
     """
 
     labels: Mapping[str, tuple[str, ...]]
     shares: Mapping[str, NDArray[np.float64]]
     confidence: Mapping[str, float]
+    energies: NDArray[np.float64]
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Baseline | None":
@@ -52,7 +56,8 @@ class Baseline:
             said = chosen(probabilities, head)
             shares[name] = np.bincount(said, minlength=len(head.labels)) / len(said)
             confidence[name] = float(probabilities[np.arange(len(said)), said].mean())
-        return cls({name: head.labels for name, head in bundle.policy.heads.items()}, shares, confidence)
+        energies = np.sort(energy(reference.scores.logits[energy_head(bundle.policy)]))
+        return cls({name: head.labels for name, head in bundle.policy.heads.items()}, shares, confidence, energies)
 
 
 class RecentTraffic:

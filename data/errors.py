@@ -8,6 +8,7 @@
     ├── BundleError          a bundle is torn, altered or not of this format
     │   └── PolicyError      a policy that was made for another model or taxonomy
     ├── RegistryError        a model name, version or pointer that does not exist
+    ├── StoreError           the store of feedback cannot be reached or written
     ├── BusyError            another process is at work on the same thing
     ├── ConfigurationError   settings that contradict each other or cannot be parsed
     ├── MissingExtraError    a verb whose optional dependencies are not installed
@@ -48,6 +49,10 @@ class PolicyError(BundleError):
 
 
 class RegistryError(TriageError):
+    pass
+
+
+class StoreError(TriageError):
     pass
 
 

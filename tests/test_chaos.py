@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from api.bodies import JSON, NDJSON
 from api.problems import Code, Problem
-from api.requests import JSON, NDJSON
 from data.errors import TriageError
 from model.bundle import Bundle
 from tests.api.conftest import serving_app

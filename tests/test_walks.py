@@ -6,10 +6,12 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from data.examples import read_examples
@@ -21,6 +23,7 @@ from data.taxonomy import Taxonomy
 from model.bundle import Bundle
 from model.decision import decide
 from model.registry import Registry
+from tests.api.conftest import until
 from tests.tickets import COPY, write_tickets
 from tests.tiny import WORDS
 
@@ -31,9 +34,9 @@ EVERY = 80  # post's department is another than the model says
 
 
 def commands(package: str, title: str) -> list[str]:
-    """The lines that a newcomer types."""
+    """The lines that a newcomer types, below a heading."""
     text = (ROOT / package / "README.md").read_text()
-    [walk] = re.findall(rf"^## {title}.*?(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    [walk] = re.findall(rf"^###? {title}.*?(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     return re.findall(r"^    (triage .*)$", walk, re.MULTILINE)
 
 
@@ -199,3 +202,65 @@ def test_a_newcomer_gets_from_an_export_to_a_better_model(tmp_path: Path, tiny_e
     before = [row.values for row in read_rows(tmp_path / "parts" / "test.jsonl") if isinstance(row, Row)]
     assert {row["id"] for row in before} <= {row["id"] for row in test}
     assert not {fingerprint(row["text"]) for row in test} & challenger.training_rows()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_a_newcomer_gets_from_a_corrected_post_to_the_next_model(
+    bundle: Bundle, registry: Registry, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """The texts are kept, a post is answered, a person corrects it, and the next training run has learned it."""
+    models = Path(shutil.copytree(registry.root, tmp_path / "models"))
+    posts = tmp_path / "history.jsonl"
+    labelled(bundle, posts)
+    serve, import_, train = commands("", "Feedback")
+    assert [line.split()[1] for line in (serve, import_, train)] == ["serve", "data", "train"]
+    port = free_port()
+    environment = {**os.environ, "TRIAGE_MODELS": str(models), "TRIAGE_PORT": str(port), "PYTHONPATH": str(ROOT)}
+    environment.pop("TRIAGE_FEEDBACK", None)
+
+    def start(line: str, *more: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "api.cli", *shlex.split(line)[1:], *more]
+        return subprocess.Popen(
+            command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+    text = "my lawyer will call you from 0049 170 1234567"
+    with start(serve) as service, httpx.Client(base_url=f"http://localhost:{port}", timeout=30) as client:
+        try:
+            until(lambda: is_ready(client))
+            [result] = client.post("/classify", json={"text": text}).json()["results"]
+            said = result["labels"]["intent"]["label"]
+            right = next(label for label in bundle.taxonomy.head("intent").labels if label != said)
+            judged = {"answer": result["answer"], "labels": {"intent": right}, "reviewer": "ana", "saw_answer": True}
+            assert client.post("/feedback", json=judged).json()["summary"]["new"] == 1
+        finally:
+            service.terminate()
+            service.communicate(timeout=60)
+
+    quick = ["--encoder", str(tiny_encoder), "--epochs", "1", "--set", "noise=0"]
+    for line, more in ((import_, []), (train, [str(posts), "--name", "mine", *quick])):
+        with start(line, *more) as process:
+            told, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, f"{line}\n{told}"
+    [row] = [json.loads(line) for line in (tmp_path / "corrections.jsonl").read_text().splitlines()]
+    assert row["text"] == "my lawyer will call you from [number]"
+    assert row["intent"] == right
+    [provenance] = row["feedback"]
+    assert provenance["model"] == bundle.manifest.reference
+    assert provenance["said"]["intent"]["label"] == said
+    assert provenance["saw_answer"] is True
+    learned = Bundle.load(Registry(models).resolve("mine"))
+    assert fingerprint(row["text"]) in learned.training_rows()
+    assert "added 1 of 1 posts to what teaches" in told
+
+
+def is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -18,6 +18,7 @@ from data.taxonomy import DEFAULT_TAXONOMY, Taxonomy
 from model.bundle import Bundle
 from training.pipeline import Job
 from training.recipe import Recipe
+from training.retraining.mixing import fitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,13 @@ def job_of(
     taxonomy: Path | None,
     dev: Path | None,
     name: str | None,
+    added: Sequence[Path] = (),
     start: Bundle | None = None,
 ) -> Job:
     """The job of labelled files, of a folder of parts, or of the starter corpus where none is given; says what it is.
 
     Args:
+        added: files of posts that teach beside the others, and judge nothing.
         start: the bundle whose weights are trained further.
 
     Raises:
@@ -108,6 +111,8 @@ def job_of(
     else:
         heads, parts = Taxonomy.read(DEFAULT_TAXONOMY), split_starter(read_starter())
     parts = some_of(parts, recipe)
+    if added:
+        parts = with_added(parts, added, heads)
     if start:
         parts = unlearned(parts, start)
     sizes = ", ".join(f"{part} {len(getattr(parts, part))}" for part in PARTS)
@@ -119,7 +124,7 @@ def job_of(
         parts=parts,
         recipe=recipe,
         shares=None if history else stream_shares(),
-        sources=[*(history.files if history else starter_files()), *([dev] if dev else [])],
+        sources=[*(history.files if history else starter_files()), *([dev] if dev else []), *added],
         start=start,
     )
 
@@ -133,6 +138,24 @@ def some_of(parts: Parts, recipe: Recipe) -> Parts:
         "(--set most_posts=none)"
     )
     return replace(parts, train=subset(parts.train, recipe.most_posts))
+
+
+def with_added(parts: Parts, files: Sequence[Path], taxonomy: Taxonomy) -> Parts:
+    """The parts with further posts that teach, each in place of the same post of the train part; says how many.
+
+    Posts that judge stay as they are, and neither they nor near copies of them teach.
+    """
+    examples = read_labelled(list(files), taxonomy)
+    told = {fingerprint(text) for text in posts_of(examples)}
+    train = without_posts(parts.train, told)
+    found = fitted(examples, replace(parts, train=train), taxonomy)
+    placed = len(parts.train) - len(train)
+    note(f"added {len(found.examples)} of {len(examples)} posts to what teaches, in place of {placed} that were there")
+    if len(found.examples) < len(examples):
+        note("the others are posts that judge, near copies of such, or without a label of this taxonomy")
+    for label, posts in found.lost.items():
+        note(f"warning: {posts} added posts are labelled {label}, which this taxonomy does not have")
+    return replace(parts, train=[*train, *found.examples])
 
 
 def unlearned(parts: Parts, start: Bundle) -> Parts:

@@ -23,6 +23,16 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes", show_default="1")] = None,
     models: ModelsOption = None,
+    feedback: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL|off", help="where corrections are kept: SQLite or PostgreSQL", show_default="feedback.db"
+        ),
+    ] = None,
+    store_text: Annotated[
+        bool | None,
+        typer.Option("--store-text/--no-store-text", help="keep posts, masked, for review and to learn from"),
+    ] = None,
 ) -> None:
     """Serve a bundle over HTTP. Every other setting: `triage config`."""
     from api.guard import in_url
@@ -31,6 +41,7 @@ def serve(
     from api.workers import serve_with_workers
 
     flags = {"host": host, "port": port, "model": model, "threads": threads, "workers": workers, "models": models}
+    flags |= {"feedback": feedback, "store_text": store_text}
     settings = load_settings(flags)
     bundle = Bundle.load(registry(settings.models).resolve(settings.model))
     with (

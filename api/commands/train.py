@@ -37,6 +37,10 @@ def train(
     dev: Annotated[
         Path | None, typer.Option(help="labelled posts that pick the best epoch; by default split off")
     ] = None,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="posts that teach beside these and judge nothing, such as corrections"),
+    ] = None,
     encoder: Annotated[str | None, typer.Option(help="Hugging Face encoder: folder or hub name")] = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="BUNDLE", help="go on from the weights of this bundle")
@@ -79,7 +83,9 @@ def train(
     begun = load_bundle(start, models) if start else None
     encoder = begun.manifest.provenance["encoder"] if begun else encoder
     recipe_by = partial(recipe_of, encoder=encoder, epochs=epochs, seed=seed, settings=settings or ())
-    job = job_of(files or [], recipe_by(preset or "full"), taxonomy=taxonomy, dev=dev, name=name, start=begun)
+    job = job_of(
+        files or [], recipe_by(preset or "full"), taxonomy=taxonomy, dev=dev, name=name, added=add or [], start=begun
+    )
     if not is_chosen(preset, epochs, settings or ()) and has_few(job):
         note("few posts a label: the preset few (labels' names and definitions teach too; --preset full for the other)")
         job = replace(job, recipe=recipe_by("few"))

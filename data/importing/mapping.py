@@ -69,6 +69,7 @@ class ColumnMapping(BaseModel):
         first_of_thread: of the rows of one thread only the earliest is kept; by `time`, without it by order.
         time_format: as `datetime.strptime` takes it, where times are neither ISO 8601 nor Unix time.
         keep: further columns to keep, under their own names; `None` keeps all.
+        as_is: of those, columns that hold nothing personal, and are not masked.
         rows: the path to the list of rows in a JSON file that is no such list itself.
         encoding: where the file is neither UTF-8 nor says what it is.
         delimiter: of a CSV file whose header does not show it.
@@ -86,6 +87,7 @@ class ColumnMapping(BaseModel):
     first_of_thread: bool = False
     time_format: str | None = None
     keep: Columns | None = None
+    as_is: Columns = ()
     rows: str | None = None
     encoding: str | None = None
     delimiter: str | None = None

@@ -156,7 +156,10 @@ class Preparation:
     ) -> tuple[str, dict[str, Any]]:
         """The post as JSON, and what is counted of it."""
         names = {"text", *self._mapping.labels, *_IDENTITIES}
-        others = {_free(name, names): self._masked(value) for name, value in self._others(values)}
+        as_is = self._mapping.as_is
+        others = {
+            _free(name, names): value if name in as_is else self._masked(value) for name, value in self._others(values)
+        }
         masked, counts = self._masker.mask(text)
         facts = {
             "labels": dict(labels),

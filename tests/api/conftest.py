@@ -26,6 +26,7 @@ from model.bundle import Bundle
 from model.engine import Engine
 from model.registry import Registry
 from model.scores import Scores
+from tests.api.clients import Ask, ask_async, ask_sync
 from tests.api.command_line import Triage, command_line
 
 Run = Callable[[Sequence[list[int]]], NDArray[np.float32]]
@@ -39,8 +40,8 @@ def serving_app(
     bundle: Bundle, *, ready: bool = True, registry: Registry | None = None, **settings: Any
 ) -> Iterator["Client"]:
     """Serve a bundle on a free port and give a client to it; `ready` waits until the model is loaded."""
-    given = Settings(**settings)
     with tempfile.TemporaryDirectory() as shared, listen("127.0.0.1", 0) as listener:
+        given = Settings(**{"feedback": f"{shared}/feedback.db", **settings})
         app = create_app(bundle, given, Path(shared), registry)
         server = uvicorn.Server(server_config(app, given))
         thread = threading.Thread(target=server.run, args=([listener],))
@@ -122,6 +123,13 @@ def client(bundle: Bundle) -> Iterator[httpx.Client]:
     """The tiny bundle, served under small limits."""
     with serving_app(bundle, max_posts=20, max_queued_posts=40, max_body_bytes=20_000, max_characters=1_000) as found:
         yield found
+
+
+@pytest.fixture(params=[ask_sync, ask_async], ids=["sync", "async"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """The clients of `api.client`, one after the other."""
+    found: Ask = request.param
+    return found
 
 
 @pytest.fixture

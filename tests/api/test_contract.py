@@ -22,9 +22,10 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.engine import events, from_schema
 from schemathesis.openapi.checks import RejectedPositiveData
 
+from api.bodies import JSON, NDJSON
 from api.keys import add_key
 from api.problems import PROBLEM_JSON, STATUS, Code
-from api.requests import DEADLINE, JSON, NDJSON
+from api.requests import DEADLINE
 from model.bundle import Bundle
 from model.engine import Engine
 from tests.api.conftest import GatedBundle, Serving, serving_app, until
@@ -42,6 +43,7 @@ _OF_NO_OPERATION = {Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED}
 """Codes that stand with no operation: they say that there is none."""
 
 _PROVOCATIONS: list[tuple[Code, Provocation]] = []
+_WITH_FEEDBACK: list[tuple[Code, Provocation]] = []
 
 
 def provokes(code: Code) -> Callable[[Provocation], Provocation]:
@@ -49,6 +51,16 @@ def provokes(code: Code) -> Callable[[Provocation], Provocation]:
 
     def enter(provoke: Provocation) -> Provocation:
         _PROVOCATIONS.append((code, provoke))
+        return provoke
+
+    return enter
+
+
+def provokes_with_feedback(code: Code) -> Callable[[Provocation], Provocation]:
+    """The same, of `/feedback` and `/review`."""
+
+    def enter(provoke: Provocation) -> Provocation:
+        _WITH_FEEDBACK.append((code, provoke))
         return provoke
 
     return enter
@@ -290,6 +302,42 @@ def body_later_than_wished(bundle: Bundle, _: Path) -> httpx.Response:
     return send(bundle, _HEAD + b"Content-Length: 99\r\nX-Deadline-Ms: 100\r\n\r\n{")
 
 
+def judge(bundle: Bundle, **given: Any) -> httpx.Response:
+    """Feedback on an answer."""
+    with serving_app(bundle, **given) as client:
+        [result] = ask(client).json()["results"]
+        judged = {"answer": result.get("answer", "of none"), "labels": {"intent": "outage"}}
+        return client.post("/feedback", json=judged)
+
+
+@provokes_with_feedback(Code.FEEDBACK_OFF)
+def no_feedback(bundle: Bundle, _: Path) -> httpx.Response:
+    return judge(bundle, feedback="off")
+
+
+@provokes_with_feedback(Code.STORE_UNAVAILABLE)
+def broken_store(bundle: Bundle, folder: Path) -> httpx.Response:
+    return judge(bundle, feedback=str(folder / "missing" / "feedback.db"))
+
+
+@provokes_with_feedback(Code.TOO_MANY_POSTS)
+def too_much_feedback(bundle: Bundle, _: Path) -> httpx.Response:
+    with serving_app(bundle, max_posts=1) as client:
+        return client.post("/feedback", json={"feedback": [{"answer": "x"}] * 2})
+
+
+@provokes_with_feedback(Code.INVALID_REQUEST)
+def no_answer_named(bundle: Bundle, _: Path) -> httpx.Response:
+    with serving_app(bundle) as client:
+        return client.post("/feedback", json={})
+
+
+@provokes_with_feedback(Code.TEXT_NOT_STORED)
+def no_texts(bundle: Bundle, _: Path) -> httpx.Response:
+    with serving_app(bundle) as client:
+        return client.get("/review")
+
+
 @pytest.fixture(scope="module")
 def document(client: httpx.Client) -> Document:
     found: Document = client.get("/openapi.json").json()
@@ -325,7 +373,17 @@ def test_the_documented_code_is_the_code_that_is_sent(
 
 @pytest.mark.parametrize("code", Code)
 def test_every_code_is_provoked(code: Code) -> None:
-    assert code in {provoked for provoked, _ in _PROVOCATIONS}
+    assert code in {provoked for provoked, _ in (*_PROVOCATIONS, *_WITH_FEEDBACK)}
+
+
+@pytest.mark.parametrize(
+    ("code", "provoke"), [pytest.param(code, provoke, id=provoke.__name__) for code, provoke in _WITH_FEEDBACK]
+)
+def test_the_routes_of_feedback_send_the_codes_that_they_document(
+    code: Code, provoke: Provocation, bundle: Bundle, tmp_path: Path, document: Document
+) -> None:
+    path, method = ("/review", "get") if code is Code.TEXT_NOT_STORED else ("/feedback", "post")
+    assert_documented(provoke(bundle, tmp_path), code, document, document["paths"][path][method])
 
 
 @pytest.mark.parametrize(
@@ -337,6 +395,9 @@ def test_every_code_is_provoked(code: Code) -> None:
         ("/model", Code.DRAINING, draining),
         ("/model", Code.UNAUTHORIZED, no_key),
         ("/model", Code.UNKNOWN_HOST, another_host),
+        ("/review", Code.LOADING, not_loaded_yet),
+        ("/review", Code.DRAINING, draining),
+        ("/review", Code.UNAUTHORIZED, no_key),
         ("/metrics", Code.UNAUTHORIZED, no_key),
         ("/metrics", Code.UNKNOWN_HOST, another_host),
     ],
@@ -425,7 +486,7 @@ def for_schemathesis(document: Document) -> Document:
 @pytest.mark.parametrize("keys", [False, True], ids=["open", "keys"])
 def test_schemathesis_finds_nothing(keys: bool, serving: Serving, tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {add_key(tmp_path / 'keys.json', 'somebody')}"} if keys else {}
-    with serving(**({"keys_file": tmp_path / "keys.json"} if keys else {})) as client:
+    with serving(store_text=True, **({"keys_file": tmp_path / "keys.json"} if keys else {})) as client:
         document = client.get("/openapi.json").json()
         line = validator(document, "StreamLine")
         config = {
@@ -456,7 +517,7 @@ def test_schemathesis_finds_nothing(keys: bool, serving: Serving, tmp_path: Path
             assert response.status_code < 500 or DEADLINE in response.request.headers
             if response.status_code == 200 and response.headers["content-type"] == [NDJSON]:
                 assert all(line.is_valid(json.loads(each)) for each in response.content.splitlines())
-    for operation in ("GET /livez", "GET /readyz", "GET /model", "GET /metrics", "POST /classify"):
+    for operation in ("GET /livez", "GET /readyz", "GET /model", "GET /metrics", "POST /classify", "POST /feedback"):
         assert answered[operation, 200]
     assert answered["POST /classify", 422]
     assert (answered["POST /classify", 401] > 0) == keys

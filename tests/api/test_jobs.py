@@ -11,6 +11,7 @@ from data.files import file_sha256
 from data.normalise import fingerprint
 from data.posts import PARTS, Example
 from model.bundle import Bundle
+from training.pipeline import Job
 
 
 @pytest.fixture
@@ -72,6 +73,32 @@ def test_a_part_that_was_changed_is_said_and_must_not_hold_what_judges(
     train.write_text(train.read_text() + test.read_text().splitlines(keepends=True)[0])
     with pytest.raises(DataError, match=r"test\.jsonl:1: stands in the part train too"):
         job_of([folder], recipe_of("full"), taxonomy=None, dev=None, name=None)
+
+
+def test_corrections_teach_in_place_of_what_they_correct_and_never_what_judges(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def job(*added: Path) -> Job:
+        return job_of([folder], recipe_of("full"), taxonomy=None, dev=None, name=None, added=added)
+
+    before = job().parts
+    right, judging = before.train[0], before.test[0]
+    corrections = [
+        {"text": right.post.text.upper(), "intent": "spam", "feedback": [{"model": "toy@1"}]},
+        {"text": judging.post.text, "intent": "spam"},
+        {"text": "a lawyer will write to you about my money", "intent": "refund", "department": None},
+    ]
+    path = tmp_path / "corrections.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in corrections))
+    after = job(path)
+    assert (after.parts.dev, after.parts.calibration, after.parts.test) == (before.dev, before.calibration, before.test)
+    labels = {fingerprint(example.post.text): dict(example.labels) for example in after.parts.train}
+    assert len(after.parts.train) == len(labels) == len(before.train) + 1
+    assert labels[fingerprint(right.post.text)] == {"intent": "spam"}
+    assert labels[fingerprint("a lawyer will write to you about my money")] == {"intent": "refund", "department": None}
+    assert path in after.sources
+    assert after.identity() != job().identity()
+    assert "added 2 of 3 posts to what teaches, in place of 1 that were there" in capsys.readouterr().err
 
 
 def test_a_folder_comes_alone(folder: Path, history: Path) -> None:

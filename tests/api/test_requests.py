@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.bodies import _count_values
 from api.problems import STATUS, Code, Problem
-from api.requests import _count_values, parse_classify, parse_line
+from api.requests import parse_classify, parse_line
 from api.schemas import MAX_HEADS, Options
 from data.taxonomy import Taxonomy
 

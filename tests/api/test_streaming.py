@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from api.answers import Refused
+from api.bodies import NDJSON
 from api.problems import Code
-from api.requests import NDJSON
 from api.schemas import ItemErrorCode, PostIn, StreamEnd
 from api.streaming import _LineReader
 from model.bundle import Bundle

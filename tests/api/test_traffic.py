@@ -16,7 +16,7 @@ from model.decision import decide
 from model.reference import scored
 from tests.api.conftest import serving_app
 
-BASELINE = Baseline({"urgency": ("low", "high")}, {"urgency": np.array([0.8, 0.2])}, {"urgency": 0.7})
+BASELINE = Baseline({"urgency": ("low", "high")}, {"urgency": np.array([0.8, 0.2])}, {"urgency": 0.7}, np.zeros(1))
 LATE = "refund please order late late"
 DOWN = "site is down again help"
 

@@ -10,8 +10,8 @@ from itertools import cycle, islice
 from random import Random
 from statistics import median
 
+from api.bodies import JSON, NDJSON
 from api.problems import Code
-from api.requests import JSON, NDJSON
 from tests.chaos.clients import Failure
 from tests.chaos.known import Known, Verdict, judge_document, judge_refusal
 from tests.chaos.questions import Question, chunk, head

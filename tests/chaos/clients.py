@@ -9,8 +9,8 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
+from api.bodies import JSON, NDJSON
 from api.problems import Code
-from api.requests import JSON, NDJSON
 from tests.chaos.known import Known, Verdict
 from tests.chaos.questions import Question, chunk
 from tests.chaos.tally import Tally

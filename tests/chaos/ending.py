@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
+from api.bodies import JSON, NDJSON
 from api.problems import Code
-from api.requests import JSON, NDJSON
 from tests.chaos.clients import Failure, Load
 from tests.chaos.questions import Question, chunk
 from tests.chaos.scene import Figures, Scene, rest, version_of

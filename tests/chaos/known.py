@@ -12,8 +12,9 @@ import numpy as np
 
 from api.answers import Answer as Item
 from api.answers import Labelled, answer, prepare, result, summary
+from api.bodies import JSON
+from api.feedback.answer_ids import hash_in, hash_of
 from api.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, STATUS, ProblemDocument
-from api.requests import JSON
 from api.schemas import Options
 from api.served_model import ServedModel
 from model.bundle import Bundle
@@ -137,10 +138,12 @@ class Known:
     def _fault(self, question: Question, results: Sequence[Any], version: str) -> str | None:
         """What is wrong with results, as far as they go."""
         for index, found in enumerate(results):
-            rest = {name: value for name, value in found.items() if name not in ("index", "id")}
+            rest = {name: value for name, value in found.items() if name not in ("index", "id", "answer")}
             if (found["index"], found["id"]) != (index, post_id(question.id, index)):
                 return f"in place {index} stands the result of another post"
             place = question.places[index]
+            if hash_in(found["answer"]) != hash_of(self.texts[place]):
+                return f"result {index} has the answer's id of another text"
             if not _same(rest, self._versions[version].posts[place].result):
                 others = [name for name, other in self._versions.items() if _same(rest, other.posts[place].result)]
                 as_whom = f"version {others[0]} answers" if others else "no version answers"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.requests import JSON, NDJSON
+from api.bodies import JSON, NDJSON
 
 _PARTS = {JSON: 2, NDJSON: 4}
 

@@ -9,8 +9,10 @@ import typer
 from api.commands.data.tables import counts_table
 from api.commands.progress import progress_bar
 from api.commands.shared import JsonOption, extra, note, print_json, stdout
+from api.settings import load_settings
 from data.errors import ConfigurationError
 from data.examples import MAX_BAD_SHARE, describe_bad_rows
+from data.taxonomy import NO_LABEL
 
 if TYPE_CHECKING:
     from data.importing.cleaning.cleaner import Cleaner
@@ -29,7 +31,8 @@ def import_(  # its parameters are its flags
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE…", help="CSV, TSV, JSON, JSONL, Parquet, Excel (also .gz, .zip); or a database URL"
+            metavar="FILE…",
+            help="CSV, TSV, JSON, JSONL, Parquet, Excel (also .gz, .zip); a database URL; or feedback: for corrections",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="JSONL file to write")],
@@ -93,6 +96,7 @@ def import_(  # its parameters are its flags
     with extra("import"):
         from data.importing.engine import ImportJob, import_posts
         from data.importing.masking.masker import DEFAULT_REGIONS
+        from data.importing.sources.source import FEEDBACK
         from data.importing.workers import available_workers
     fields = dict(_pairs(field or [], "--field", "FIELD=COLUMN"))
     fields |= {name: column for name, column in (("id", id_), ("time", time), ("group", group)) if column is not None}
@@ -108,7 +112,8 @@ def import_(  # its parameters are its flags
         "time_format": time_format, "rows": rows, "encoding": encoding, "delimiter": delimiter,
     }  # fmt: skip
     settings |= {name: value for name, value in given.items() if value is not None}
-    columns = _mapping(mapping).updated(**settings)
+    files = [_store_of(file) if file == FEEDBACK else file for file in files]
+    columns = (_mapping(mapping) if mapping else _feedback_mapping(files)).updated(**settings)
     sources = _sources(files, columns, query, sheet)
     regions = tuple(region.upper().split(",")) if region else DEFAULT_REGIONS
     job = ImportJob(sources, columns, output, _cleaner(clean), _kinds(mask), regions)
@@ -136,12 +141,36 @@ def mapping(
     typer.echo(ready_mappings()[name].read_text(encoding="utf-8"), nl=False)
 
 
-def _mapping(name: str | None) -> "ColumnMapping":
-    """The ready mapping of that name, that of a file, or none yet."""
+def _store_of(prefix: str) -> str:
+    """The store that the settings name."""
+    location = load_settings().feedback_location
+    if location is None:
+        raise ConfigurationError("the setting feedback is off; name the store: feedback:FILE or feedback:URL")
+    return prefix + location
+
+
+def _feedback_mapping(files: list[str]) -> "ColumnMapping":
+    """That of stores of feedback among the files; without one, that of nothing yet."""
+    from data.feedback.history import PROVENANCE, judged_heads
+    from data.importing.mapping import ColumnMapping
+    from data.importing.sources.source import FEEDBACK
+
+    stores = [file.removeprefix(FEEDBACK) for file in files if file.startswith(FEEDBACK)]
+    if not stores:
+        return ColumnMapping()
+    heads = dict.fromkeys(head for store in stores for head in judged_heads(store))
+    return ColumnMapping(
+        labels={head: head for head in heads},
+        rename={head: {NO_LABEL: NO_LABEL} for head in heads},
+        fields={"time": "time"},
+        as_is=(PROVENANCE,),
+    )
+
+
+def _mapping(name: str) -> "ColumnMapping":
+    """The ready mapping of that name, or that of a file."""
     from data.importing.mapping import ColumnMapping, ready_mapping
 
-    if name is None:
-        return ColumnMapping()
     return ColumnMapping.read(Path(name)) if name.endswith((".yaml", ".yml")) else ready_mapping(name)
 
 

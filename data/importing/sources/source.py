@@ -10,12 +10,17 @@ from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from data.errors import DataError
+from data.feedback.history import feedback_rows
+from data.feedback.tables import url_of
 from data.importing.sources.archives import gzip_rows, members, opened_member, packed_format, zip_rows
 from data.importing.sources.databases import database_file, query_rows, shown
 from data.importing.sources.spreadsheets import sheet_rows
 from data.tables.dialects import PLAIN, TORN, Dialect
 from data.tables.reading import FORMATS, STDIN, count_rows, read_rows, stream_rows, table_format
 from data.tables.rows import BadRow, Row, shown_name
+
+FEEDBACK = "feedback:"
+"""Before the place of a store of feedback, a file or a URL."""
 
 _SHEETS = (".xlsx", ".xlsm")
 _UNREAD = {
@@ -33,8 +38,8 @@ class Source:
     """One source of rows. It holds nothing open, and can be pickled.
 
     Attributes:
-        location: a file, `-` for JSONL from standard input, or a SQLAlchemy URL, whose password `name` does not
-            show.
+        location: a file, `-` for JSONL from standard input, a SQLAlchemy URL, whose password `name` does not show, or
+            the store of feedback behind `feedback:`.
         query: in SQL, for a URL.
         sheet: of a workbook; by itself the first.
         dialect: of files of text.
@@ -62,6 +67,8 @@ class Source:
     @property
     def name(self) -> str:
         """What messages and reports call it, in characters that UTF-8 has."""
+        if self._kind == "feedback":
+            return FEEDBACK + url_of(self._store).render_as_string(hide_password=True)
         return shown(self.location) if _is_url(self.location) else shown_name(self._path)
 
     @property
@@ -93,6 +100,8 @@ class Source:
         Raises:
             DataError: there is no such file.
         """
+        if self._kind == "feedback":
+            return {"url": self.name, **_once()}
         if self._kind == "sql":
             file = database_file(self.location)
             return {"url": self.name, "query": self.query, **(self._state(file) if file else _once())}
@@ -114,12 +123,18 @@ class Source:
             raise DataError(f"{self.name}: cannot be read: {error.strerror or error}") from error
 
     @property
+    def _store(self) -> str:
+        return self.location.removeprefix(FEEDBACK)
+
+    @property
     def _path(self) -> Path:
         return Path(self.location)
 
     @property
     def _kind(self) -> str:
-        """A format of tables, or `sql`, `excel`, `gzip`, `zip`."""
+        """A format of tables, or `feedback`, `sql`, `excel`, `gzip`, `zip`."""
+        if self.location.startswith(FEEDBACK):
+            return "feedback"
         if _is_url(self.location):
             return "sql"
         ending = self._path.suffix.lower()
@@ -145,7 +160,9 @@ class Source:
 
     def _rows(self, skip: int) -> Iterator[Row | BadRow]:
         kind = self._kind
-        if kind == "sql":
+        if kind == "feedback":
+            yield from islice(feedback_rows(self._store, self.name), skip, None)
+        elif kind == "sql":
             yield from islice(query_rows(self.location, self.query or ""), skip, None)
         elif kind == "excel":
             yield from islice(sheet_rows(self._path, self.sheet), skip, None)
@@ -158,7 +175,7 @@ class Source:
 
     def _size(self) -> int | None:
         kind = self._kind
-        if kind in ("sql", "excel") or self._path == STDIN:
+        if kind in ("feedback", "sql", "excel") or self._path == STDIN:
             return None
         if kind == "parquet":
             return count_rows(self._path)

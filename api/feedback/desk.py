@@ -1,0 +1,215 @@
+"""Where feedback is handed in and posts are kept. It lives on the event loop and leaves the database to a thread."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from api.answers import Answer, Labelled, result
+from api.feedback.answer_ids import AnswerIds
+from api.feedback.usefulness import usefulness
+from api.problems import Code, Problem
+from api.schemas import Options
+from api.served_model import ServedModel
+from api.settings import Settings
+from api.telemetry import Telemetry
+from data.errors import StoreError
+from data.feedback.records import Feedback, KeptPost, Respondent
+from data.feedback.review_list import ReviewList
+from data.feedback.store import FeedbackStore, Outcome
+from data.feedback.tables import url_of
+from data.importing.masking.masker import Masker
+
+log = logging.getLogger("triage")
+
+R = TypeVar("R")
+
+_SHOWN = Options(top_k=3)
+_FORGET_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An answer that was given to a text."""
+
+    text: str
+    item: Labelled
+    model: ServedModel
+    time: float
+
+
+class Desk:
+    """Makes the ids of answers, stores feedback on them, and keeps the posts where that is wished for.
+
+    A store that fails makes feedback wait, never an answer: it is opened when it is needed, and again after it failed.
+    """
+
+    def __init__(self, settings: Settings, location: str, telemetry: Telemetry) -> None:
+        """
+        Args:
+            location: of the store.
+
+        Raises:
+            ConfigurationError: it cannot be read.
+        """
+        url_of(location)
+        self.keeps_text = settings.store_text
+        self._settings = settings
+        self._location = location
+        self._telemetry = telemetry
+        self._masker = Masker()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="feedback")
+        self._store: FeedbackStore | None = None
+        self._known: dict[str, Respondent] = {}
+        self._remembered: set[str] = set()
+        self._waiting: list[_Given] = []
+        self._keeping: asyncio.Task[None] | None = None
+        self._forgotten = 0.0
+
+    async def noted(self, model: ServedModel, texts: Sequence[str], answers: Sequence[Answer]) -> list[Answer]:
+        """The answers with their ids; the posts are kept, where that is wished for."""
+        now = time.time()
+        noted = [
+            replace(item, answer_id=model.answer_ids.make(text, item.decision, now))
+            if isinstance(item, Labelled)
+            else item
+            for text, item in zip(texts, answers, strict=True)
+        ]
+        if self.keeps_text:
+            await self._keep(model, texts, noted)
+        return noted
+
+    async def serve(self, answer_ids: AnswerIds) -> None:
+        """Remember a model whose answers feedback will be about. Where the store fails, it is remembered later."""
+        self._known[answer_ids.respondent.key] = answer_ids.respondent
+        try:
+            await self._on_thread(self._remember)
+        except StoreError as error:
+            log.error("no feedback is taken for now: %s", error)  # noqa: TRY400  # the error says it all
+
+    async def find(self, keys: set[str]) -> dict[str, Respondent]:
+        """The models of these keys, as far as they are known.
+
+        Raises:
+            Problem: the store fails.
+        """
+        if not keys <= self._known.keys():
+            self._known |= await self.ask(lambda: self._opened().models())
+        return {key: self._known[key] for key in keys & self._known.keys()}
+
+    async def add(self, items: Sequence[Feedback]) -> list[Outcome]:
+        """Store feedback for good.
+
+        Args:
+            items: with texts as they came; they are masked here.
+
+        Raises:
+            Problem: the store fails.
+        """
+
+        def add() -> list[Outcome]:
+            self._remember()
+            return self._opened().add([self._masked(item) for item in items])
+
+        return await self.ask(add)
+
+    async def review(self, function: Callable[[ReviewList], R]) -> R:
+        """Ask the review list.
+
+        Raises:
+            Problem: no posts are kept, or the store fails.
+        """
+        if not self.keeps_text:
+            raise Problem(Code.TEXT_NOT_STORED, "this service keeps no posts; start it with --store-text")
+        return await self.ask(lambda: function(self._review_list()))
+
+    async def ask(self, function: Callable[[], R]) -> R:
+        """Call a function on the thread of the store.
+
+        Raises:
+            Problem: the store fails.
+        """
+        try:
+            return await self._on_thread(function)
+        except StoreError as error:
+            log.error("%s", error)  # noqa: TRY400  # the error says it all
+            detail = "the store of feedback cannot be reached; send it again shortly"
+            raise Problem(Code.STORE_UNAVAILABLE, detail) from None
+
+    async def close(self) -> None:
+        """Write what waits, and leave the store."""
+        if self._keeping:
+            await self._keeping
+        await self._on_thread(self._leave)
+        self._thread.shutdown()
+
+    async def _on_thread(self, function: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    async def _keep(self, model: ServedModel, texts: Sequence[str], answers: Sequence[Answer]) -> None:
+        """Together with what others keep at the same time."""
+        now = time.time()
+        labelled = [(text, item) for text, item in zip(texts, answers, strict=True) if isinstance(item, Labelled)]
+        self._waiting += [_Given(text, item, model, now) for text, item in labelled]
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep_all())
+        await asyncio.shield(self._keeping)
+
+    async def _keep_all(self) -> None:
+        try:
+            while self._waiting:
+                given, self._waiting = self._waiting, []
+                try:
+                    await self._on_thread(lambda given=given: self._write(given))  # type: ignore[misc]  # bound now
+                except StoreError as error:
+                    self._telemetry.not_kept(len(given))
+                    log.error("%d posts are not on the review list: %s", len(given), error)  # noqa: TRY400  # as above
+        finally:
+            self._keeping = None
+
+    # What follows is called on the thread.
+
+    def _opened(self) -> FeedbackStore:
+        if self._store is None:
+            self._store = FeedbackStore.open(self._location)
+        return self._store
+
+    def _leave(self) -> None:
+        if self._store:
+            self._store.close()
+
+    def _review_list(self) -> ReviewList:
+        return ReviewList(self._opened(), self._settings.claim_seconds)
+
+    def _remember(self) -> None:
+        for key in self._known.keys() - self._remembered:
+            self._opened().add_model(self._known[key])
+            self._remembered.add(key)
+
+    def _write(self, given: Sequence[_Given]) -> None:
+        self._remember()
+        self._review_list().keep([self._kept(each) for each in given])
+        if time.monotonic() > self._forgotten + _FORGET_SECONDS:
+            self._forgotten = time.monotonic()
+            self._review_list().forget(self._settings.keep_days)
+
+    def _kept(self, given: _Given) -> KeptPost:
+        model, decision = given.model, given.item.decision
+        energies = model.baseline.energies if model.baseline else None
+        shown = result(0, None, given.item, model.bundle.policy, _SHOWN)
+        return KeptPost(
+            answer=given.item.answer_id or "",
+            text=self._masker.mask(given.text)[0],
+            model=model.answer_ids.respondent.key,
+            result=json.dumps({"labels": shown["labels"], "route": shown["route"]}),
+            time=int(given.time),
+            usefulness=usefulness(decision, given.item.energy, energies) if decision.action == "review" else None,
+            labels={name: head.label for name, head in decision.heads.items()},
+        )
+
+    def _masked(self, item: Feedback) -> Feedback:
+        return item if item.text is None else replace(item, text=self._masker.mask(item.text)[0])

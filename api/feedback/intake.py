@@ -1,0 +1,104 @@
+"""From feedback as it was sent to feedback as it is stored; one that is wrong fails alone."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from api.feedback.answer_ids import InvalidAnswerError, UnknownModelError, hash_of, key_in, read_answer_id
+from api.feedback.desk import Desk
+from api.feedback.schemas import FeedbackErrorCode, FeedbackIn
+from data.feedback.records import Feedback, Respondent, Said
+from data.feedback.store import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why feedback is not taken."""
+
+    code: FeedbackErrorCode
+    message: str
+
+
+Taken = tuple[Feedback, Outcome]
+
+
+async def take(
+    desk: Desk, items: Sequence[FeedbackIn], client: str | None, max_characters: int
+) -> list[Taken | Refusal]:
+    """Store what can be stored; the answers in the order of the items.
+
+    Args:
+        client: name of the key that the request came with.
+
+    Raises:
+        Problem: the store fails.
+    """
+    models = await desk.find({key for item in items if (key := key_in(item.answer))})
+    read = [_read(item, models, client, max_characters) for item in items]
+    outcomes = iter(await desk.add([item for item in read if isinstance(item, Feedback)]))
+    return [_outcome(item, next(outcomes)) if isinstance(item, Feedback) else item for item in read]
+
+
+def _outcome(item: Feedback, outcome: Outcome) -> Taken | Refusal:
+    if outcome is Outcome.TAKEN:
+        return Refusal(FeedbackErrorCode.ID_TAKEN, "other feedback was stored with this id; give each its own")
+    return item, outcome
+
+
+def _read(
+    item: FeedbackIn, models: Mapping[str, Respondent], client: str | None, max_characters: int
+) -> Feedback | Refusal:
+    try:
+        said = read_answer_id(item.answer, models.get)
+    except InvalidAnswerError as error:
+        return Refusal(FeedbackErrorCode.ANSWER_INVALID, str(error))
+    except UnknownModelError as error:
+        return Refusal(FeedbackErrorCode.MODEL_UNKNOWN, str(error))
+    refusal = _judged(item, models[said.model]) or _text(item, said, max_characters)
+    if refusal:
+        return refusal
+    return Feedback(
+        id=item.id or _own_id(item),
+        answer=item.answer,
+        said=said,
+        labels=item.labels,
+        wrong=tuple(item.wrong),
+        reviewer=item.reviewer,
+        client=client,
+        judged=item.time.timestamp() if item.time else time.time(),
+        saw_answer=item.saw_answer,
+        text=item.text,
+    )
+
+
+def _judged(item: FeedbackIn, model: Respondent) -> Refusal | None:
+    """What is wrong with heads and labels. A label that is not known is not repeated: it could be a text."""
+    named = [*item.labels, *item.wrong]
+    if not named or len(set(named)) < len(named):
+        return Refusal(FeedbackErrorCode.HEAD_UNKNOWN, "expected one head or more in `labels` or `wrong`, each once")
+    if not model.heads.keys() >= set(named):
+        return Refusal(FeedbackErrorCode.HEAD_UNKNOWN, f"no such head; there are {', '.join(model.heads)}")
+    for head, label in item.labels.items():
+        if label is not None and label not in model.heads[head]:
+            known = ", ".join(model.heads[head])
+            return Refusal(FeedbackErrorCode.LABEL_UNKNOWN, f"{head}: no such label; there are {known}, or null")
+    return None
+
+
+def _text(item: FeedbackIn, said: Said, max_characters: int) -> Refusal | None:
+    if item.text is None:
+        return None
+    if len(item.text) > max_characters:
+        found = f"the text has {len(item.text)} characters, the limit is {max_characters}"
+        return Refusal(FeedbackErrorCode.TEXT_TOO_LONG, found)
+    if hash_of(item.text) != said.text_hash:
+        return Refusal(FeedbackErrorCode.TEXT_DIFFERS, "this is not the text that was answered; send it as it was")
+    return None
+
+
+def _own_id(item: FeedbackIn) -> str:
+    """The same for equal feedback, sent with or without its text."""
+    told = item.model_dump(mode="json", exclude={"id", "text"})
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,215 @@
+"""`POST /feedback` and the review list."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request
+from pydantic import BaseModel, ValidationError
+
+from api.bodies import INLINE_BYTES, JSON, check_fields, invalid, media_type_of, parse_json, read_body, wrong_field
+from api.feedback.desk import Desk
+from api.feedback.intake import Refusal, take
+from api.feedback.schemas import (
+    ClaimRequest,
+    FeedbackIn,
+    FeedbackRequest,
+    FeedbackResponse,
+    ReleaseRequest,
+    ReleaseResponse,
+    ReviewResponse,
+    iso,
+)
+from api.keys import Key
+from api.problems import Code, Problem, problem_responses, request_id_of, too_large
+from api.requests import OTHER_VALUES, VALUES_A_POST
+from api.service import Service
+from data.feedback.review_list import OpenPost, ReviewList
+from data.taxonomy import Taxonomy
+
+M = TypeVar("M", bound=BaseModel)
+
+_MOST_SHOWN = 100
+_READING = (Code.UNAUTHORIZED, Code.TEXT_NOT_STORED, Code.UNKNOWN_HOST, Code.INVALID_REQUEST, Code.INTERNAL_ERROR)
+_STORE = (Code.LOADING, Code.STORE_UNAVAILABLE, Code.DRAINING)
+_SENDING = (
+    Code.INVALID_JSON,
+    Code.INVALID_ENCODING,
+    Code.CLIENT_TOO_SLOW,
+    Code.BODY_TOO_LARGE,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.QUEUE_FULL,
+)
+
+
+def add_feedback(app: FastAPI, service: Service) -> None:
+    """Add the routes."""
+
+    @app.post(
+        "/feedback",
+        response_model=FeedbackResponse,
+        responses=problem_responses(
+            *_SENDING, *_READING[:1], Code.FEEDBACK_OFF, Code.TOO_MANY_POSTS, *_READING[2:], *_STORE
+        ),
+        openapi_extra=_body(FeedbackRequest, FeedbackIn),
+    )
+    async def feedback(request: Request) -> dict[str, Any]:
+        """Say whether answers were right. What is taken is stored for good when this is answered; sent again, it is
+        stored once. One that is wrong fails alone.
+        """
+        desk = _desk(service)
+        key: Key | None = request.scope["key"]
+        with service.model():  # refuses what comes while it loads or drains
+            plain = await _read(request, service)
+        items = _feedback(plain, service.settings.max_posts)
+        taken = await take(desk, items, key.name if key else None, service.settings.max_characters)
+        service.telemetry.feedback([item for item in taken if not isinstance(item, Refusal)])
+        results: list[dict[str, Any]] = []
+        for index, item in enumerate(taken):
+            if isinstance(item, Refusal):
+                fault = {"code": item.code.value, "message": item.message}
+                results.append({"index": index, "status": "error", "error": fault})
+            else:
+                stored, outcome = item
+                results.append({"index": index, "status": "ok", "id": stored.id, "stored": outcome.value})
+        states = [result.get("stored", "failed") for result in results]
+        counts = {state: states.count(state) for state in ("new", "known", "failed")}
+        summary = {"total": len(results), **counts}
+        return {"request_id": request_id_of(request), "results": results, "summary": summary}
+
+    @app.get(
+        "/review",
+        response_model=ReviewResponse,
+        responses=problem_responses(*_READING, *_STORE),
+        openapi_extra={
+            "parameters": [
+                {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": _MOST_SHOWN}}
+            ]
+        },
+    )
+    async def review(request: Request) -> dict[str, Any]:
+        """Posts that the policy sent to people, most useful first, claimed ones among them. A head in the query, as
+        `?department=support`, asks for posts that were given this label.
+        """
+        desk, taxonomy = _desk(service), _taxonomy(service)
+        limit, wanted = _query(request, taxonomy)
+        return await _listed(request, desk, lambda posts: posts.open(limit, wanted))
+
+    @app.post(
+        "/review/claims",
+        response_model=ReviewResponse,
+        responses=problem_responses(*_SENDING, *_READING, *_STORE),
+        openapi_extra=_body(ClaimRequest),
+    )
+    async def claim(request: Request) -> dict[str, Any]:
+        """Claim posts for a reviewer: for `claim_seconds` they are nobody else's. Claimed again, they stay longer."""
+        desk, taxonomy = _desk(service), _taxonomy(service)
+        asked = _validated(ClaimRequest, await _read(request, service))
+        _check_labels(asked.labels, taxonomy, "labels")
+        if asked.answers is not None:
+            return await _listed(request, desk, partial(_claim_these, asked.reviewer, asked.answers))
+        return await _listed(request, desk, lambda posts: posts.claim(asked.reviewer, asked.count, asked.labels))
+
+    @app.post(
+        "/review/releases",
+        response_model=ReleaseResponse,
+        responses=problem_responses(*_SENDING, *_READING, *_STORE),
+        openapi_extra=_body(ReleaseRequest),
+    )
+    async def release(request: Request) -> dict[str, Any]:
+        """Leave claimed posts to others."""
+        desk = _desk(service)
+        asked = _validated(ReleaseRequest, await _read(request, service))
+        released = await desk.review(lambda posts: posts.release(asked.reviewer, asked.answers))
+        return {"request_id": request_id_of(request), "released": released}
+
+
+def _desk(service: Service) -> Desk:
+    if service.desk is None:
+        raise Problem(Code.FEEDBACK_OFF, "this service takes no feedback; start it with the setting feedback")
+    return service.desk
+
+
+def _taxonomy(service: Service) -> Taxonomy:
+    with service.model() as model:
+        return model.bundle.taxonomy
+
+
+async def _read(request: Request, service: Service) -> Any:
+    media_type_of(request, JSON)
+    if request.scope["query_string"]:
+        raise wrong_field("query", "what is asked for stands in the body")
+    most = VALUES_A_POST * service.settings.max_posts + OTHER_VALUES
+    with service.admission.held_bytes() as hold:
+        body = await read_body(request, service.settings, hold)
+        return parse_json(body, most) if len(body) <= INLINE_BYTES else await asyncio.to_thread(parse_json, body, most)
+
+
+def _feedback(plain: Any, most: int) -> list[FeedbackIn]:
+    """Both forms of a request."""
+    if not isinstance(plain, dict) or "feedback" not in plain:
+        return [_validated(FeedbackIn, plain)]
+    items = plain["feedback"]
+    if isinstance(items, list):
+        if len(items) > most:
+            raise too_large(Code.TOO_MANY_POSTS, "entries in the request", most, len(items))
+        for index, item in enumerate(items):
+            check_fields(item, FeedbackIn, f"feedback.{index}")
+    return _validated(FeedbackRequest, plain).feedback
+
+
+def _validated(form: type[M], plain: Any) -> M:
+    check_fields(plain, form, "body")
+    try:
+        return form.model_validate(plain)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _query(request: Request, taxonomy: Taxonomy) -> tuple[int, dict[str, str]]:
+    given = dict(request.query_params.multi_items())
+    limit = given.pop("limit", "20")
+    if not limit.isascii() or not limit.isdecimal() or not 1 <= int(limit[:9]) <= _MOST_SHOWN:
+        raise wrong_field("limit", f"expected a number from 1 to {_MOST_SHOWN}")
+    _check_labels(given, taxonomy, "query")
+    return int(limit), given
+
+
+def _check_labels(labels: Mapping[str, str], taxonomy: Taxonomy, field: str) -> None:
+    known = {head.name: head.labels for head in taxonomy}
+    for head, label in labels.items():
+        if head not in known:
+            raise wrong_field(field, f"no such head; there are {', '.join(known)}")
+        if label not in known[head]:
+            raise wrong_field(f"{field}.{head}", f"no such label; there are {', '.join(known[head])}")
+
+
+def _claim_these(reviewer: str, answers: list[str], posts: ReviewList) -> list[OpenPost]:
+    return posts.claim_these(reviewer, answers)
+
+
+async def _listed(request: Request, desk: Desk, ask: Callable[[ReviewList], list[OpenPost]]) -> dict[str, Any]:
+    found, (open_, claimed) = await desk.review(lambda posts: (ask(posts), posts.counts()))
+    shown = [
+        {
+            "answer": post.answer,
+            "text": post.text,
+            "time": iso(post.time),
+            "usefulness": round(post.usefulness, 4),
+            **json.loads(post.result),
+            "model": post.model,
+            "claimed_by": post.claimed_by,
+            "claimed_until": iso(post.claimed_until) if post.claimed_by else None,
+        }
+        for post in found
+    ]
+    return {"request_id": request_id_of(request), "posts": shown, "open": open_, "claimed": claimed}
+
+
+def _body(*forms: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI entry of a body that we read ourselves."""
+    schemas = [{"$ref": f"#/components/schemas/{form.__name__}"} for form in forms]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}

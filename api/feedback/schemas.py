@@ -1,0 +1,177 @@
+"""The contract of `/feedback` and `/review`."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr
+
+from api.schemas import MAX_HEADS, HeadAnswer, ModelInfo, Route, Text
+
+_LONGEST_ANSWER = 512
+_LONGEST_NAME = 128
+
+AnswerIdText = Annotated[StrictStr, Field(max_length=_LONGEST_ANSWER)]
+Reviewer = Annotated[Text, Field(min_length=1, max_length=_LONGEST_NAME)]
+
+
+class FeedbackErrorCode(StrEnum):
+    """Why feedback was not taken; the others of its request are."""
+
+    ANSWER_INVALID = "answer_invalid"
+    MODEL_UNKNOWN = "model_unknown"
+    HEAD_UNKNOWN = "head_unknown"
+    LABEL_UNKNOWN = "label_unknown"
+    TEXT_DIFFERS = "text_differs"
+    TEXT_TOO_LONG = "text_too_long"
+    ID_TAKEN = "id_taken"
+
+
+def _written_out(value: Any) -> Any:
+    if not isinstance(value, str) or "T" not in value.upper():  # pydantic takes numbers for Unix time
+        raise ValueError("expected a time as ISO 8601 writes it")  # which pydantic makes a fault of
+    return value
+
+
+def _in_range(time: datetime) -> datetime:
+    try:
+        time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected a time that UTC has too") from None
+    return time
+
+
+class FeedbackIn(BaseModel):
+    """What a person says of one answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer: AnswerIdText = Field(description="`answer` as /classify gave it")
+    labels: dict[StrictStr, StrictStr | None] = Field(
+        default_factory=dict,
+        max_length=MAX_HEADS,
+        description="the right label of each head that was judged, be it the one that was given; null: none applies",
+        examples=[{"intent": "refund_or_return", "department": None}],
+    )
+    wrong: list[StrictStr] = Field(
+        default_factory=list,
+        max_length=MAX_HEADS,
+        description="heads that are wrong, where the right label is not known",
+    )
+    reviewer: Reviewer | None = Field(None, description="who judged")
+    time: Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_range)] | None = Field(
+        None, description="when; by default now", examples=["2026-11-23T10:00:00Z"]
+    )
+    saw_answer: StrictBool | None = Field(None, description="whether the person had seen the answer before judging")
+    text: Text | None = Field(None, description="the post again, so that it can teach; it is kept, masked")
+    id: StrictStr | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,128}$",
+        description="sent twice, it is stored once; without one, what is equal is stored once",
+    )
+
+
+class FeedbackRequest(BaseModel):
+    """Feedback on many answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    feedback: list[FeedbackIn] = Field(min_length=1)
+
+
+class FeedbackTaken(BaseModel):
+    index: int
+    status: Literal["ok"]
+    id: str
+    stored: Literal["new", "known"]
+
+
+class FeedbackFault(BaseModel):
+    code: FeedbackErrorCode
+    message: str
+
+
+class FeedbackRefused(BaseModel):
+    index: int
+    status: Literal["error"]
+    error: FeedbackFault
+
+
+class FeedbackSummary(BaseModel):
+    total: int
+    new: int
+    known: int
+    failed: int
+
+
+class FeedbackResponse(BaseModel):
+    """What became of each, in order. It is sent once all that was taken is stored for good."""
+
+    request_id: str
+    results: list[FeedbackTaken | FeedbackRefused]
+    summary: FeedbackSummary
+
+
+class ReviewPost(BaseModel):
+    """A post that waits for a person.
+
+    Attributes:
+        text: masked.
+        usefulness: what a judgement of it would teach, from 0 to 1.
+    """
+
+    answer: str
+    text: str
+    time: str
+    usefulness: float
+    labels: dict[str, HeadAnswer]
+    route: Route
+    model: ModelInfo
+    claimed_by: str | None
+    claimed_until: str | None
+
+
+class ReviewResponse(BaseModel):
+    """Posts that wait for a person, and how many there are in all."""
+
+    request_id: str
+    posts: list[ReviewPost]
+    open: int
+    claimed: int
+
+
+class ClaimRequest(BaseModel):
+    """Either so many of the most useful posts, or these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reviewer: Reviewer
+    count: int = Field(10, ge=1, le=100, strict=True)
+    answers: list[AnswerIdText] | None = Field(None, min_length=1, max_length=100)
+    labels: dict[StrictStr, StrictStr] = Field(
+        default_factory=dict, max_length=MAX_HEADS, description="only posts that were given these labels"
+    )
+
+
+class ReleaseRequest(BaseModel):
+    """Posts that the reviewer leaves to others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reviewer: Reviewer
+    answers: list[AnswerIdText] = Field(min_length=1, max_length=100)
+
+
+class ReleaseResponse(BaseModel):
+    request_id: str
+    released: int
+
+
+def iso(seconds: float) -> str:
+    """A time as answers have it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def plain(model: BaseModel) -> dict[str, Any]:
+    """As JSON has it."""
+    return model.model_dump(mode="json")

@@ -1,0 +1,99 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from data.feedback.records import KeptPost
+from data.feedback.review_list import ReviewList
+from data.feedback.store import FeedbackStore
+from tests.data.feedback.conftest import MODEL, judged
+
+NOW = 1_700_000_000.0
+CLAIM = 900.0
+
+
+def post(name: str, usefulness: float | None, intent: str = "refund", time: int = int(NOW)) -> KeptPost:
+    return KeptPost(
+        f"answer-{name}",
+        f"text of {name}",
+        MODEL.key,
+        '{"labels": {}}',
+        time,
+        usefulness,
+        {"intent": intent, "urgency": "low"},
+    )
+
+
+@pytest.fixture
+def posts(store: FeedbackStore) -> ReviewList:
+    return ReviewList(store, CLAIM)
+
+
+def names(found: list) -> list[str]:  # type: ignore[type-arg]  # of open posts
+    return [each.answer.removeprefix("answer-") for each in found]
+
+
+def test_the_most_useful_come_first_spread_over_the_labels(posts: ReviewList) -> None:
+    posts.keep([post("a", 0.9), post("b", 0.8), post("c", 0.7), post("d", 0.3, "outage"), post("e", 0.2, "outage")])
+    assert names(posts.open(10, {}, NOW)) == ["a", "d", "b", "e", "c"]
+    assert names(posts.open(2, {}, NOW)) == ["a", "d"]
+    assert names(posts.open(10, {"intent": "outage"}, NOW)) == ["d", "e"]
+    assert names(posts.open(10, {"intent": "outage", "urgency": "high"}, NOW)) == []
+
+
+def test_posts_that_nobody_is_asked_about_are_kept_and_not_shown(posts: ReviewList) -> None:
+    posts.keep([post("a", None), post("b", 0.1)])
+    assert names(posts.open(10, {}, NOW)) == ["b"]
+    assert posts.counts(NOW) == (1, 0)
+
+
+def test_a_claimed_post_is_nobody_elses_until_the_claim_ends(posts: ReviewList) -> None:
+    posts.keep([post("a", 0.9), post("b", 0.8), post("c", 0.7)])
+    assert names(posts.claim("ana", 2, {}, NOW)) == ["a", "b"]
+    assert names(posts.claim("bob", 2, {}, NOW)) == ["c"]
+    assert posts.claim_these("bob", ["answer-a"], NOW) == []
+    assert posts.counts(NOW) == (3, 3)
+    [first, *_] = posts.open(10, {}, NOW)
+    assert (first.claimed_by, first.claimed_until) == ("ana", NOW + CLAIM)
+    later = NOW + CLAIM + 1
+    assert names(posts.claim_these("bob", ["answer-a"], later)) == ["a"]
+    assert posts.open(10, {}, later)[1].claimed_by is None
+
+
+def test_who_claims_again_keeps_what_was_claimed(posts: ReviewList) -> None:
+    posts.keep([post("a", 0.9), post("b", 0.8), post("c", 0.7)])
+    posts.claim("ana", 1, {}, NOW)
+    [a, b] = posts.claim("ana", 2, {}, NOW + 60)
+    assert names([a, b]) == ["a", "b"]
+    assert a.claimed_until == NOW + 60 + CLAIM
+
+
+def test_what_is_released_is_free(posts: ReviewList) -> None:
+    posts.keep([post("a", 0.9), post("b", 0.8)])
+    posts.claim("ana", 2, {}, NOW)
+    assert posts.release("bob", ["answer-a"]) == 0
+    assert posts.release("ana", ["answer-a", "answer-x"]) == 1
+    assert names(posts.claim("bob", 5, {}, NOW)) == ["a"]
+
+
+def test_feedback_settles_a_post_whoever_has_it(posts: ReviewList, store: FeedbackStore) -> None:
+    posts.keep([post("a", 0.9), post("b", 0.8)])
+    posts.claim("ana", 2, {}, NOW)
+    store.add([judged("1", post="a", reviewer="bob")])
+    assert names(posts.open(10, {}, NOW)) == ["b"]
+    assert posts.claim_these("ana", ["answer-a"], NOW) == []
+
+
+def test_old_posts_are_forgotten_and_their_feedback_keeps_the_text(posts: ReviewList, store: FeedbackStore) -> None:
+    posts.keep([post("a", 0.9, time=int(NOW) - 86_400 * 31), post("b", 0.8, time=int(NOW) - 86_400 * 29)])
+    store.add([judged("1", post="a")])
+    assert posts.forget(30, NOW) == 1
+    assert names(posts.open(10, {}, NOW)) == ["b"]
+    assert [row["text"] for row in store.rows()] == ["text of a"]
+
+
+def test_reviewers_who_claim_at_the_same_time_never_get_the_same_post(posts: ReviewList) -> None:
+    posts.keep([post(f"{number:02}", number / 40) for number in range(40)])
+    with ThreadPoolExecutor(8) as threads:
+        claimed = [*threads.map(lambda reviewer: names(posts.claim(f"reviewer {reviewer}", 5, {}, NOW)), range(8))]
+    flat = [name for part in claimed for name in part]
+    assert len(flat) == len(set(flat)) == 40

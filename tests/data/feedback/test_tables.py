@@ -1,0 +1,34 @@
+import pytest
+
+from data.errors import ConfigurationError, StoreError
+from data.feedback.tables import connect, url_of
+
+
+def test_a_path_is_a_file_of_sqlite() -> None:
+    assert url_of("/data/feedback.db").render_as_string() == "sqlite:////data/feedback.db"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_is_reached_by_the_driver_that_comes_with_the_project(scheme: str) -> None:
+    assert url_of(f"{scheme}://ana@host/triage").drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize("location", ["mysql://ana@host/triage", "://", "http://host"])
+def test_other_places_are_refused(location: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected"):
+        url_of(location)
+
+
+def test_no_message_holds_the_password() -> None:
+    for wrong in ("postgresql://ana:secret@127.0.0.1:1/triage", "postgresql://ana:secret@:x/triage"):
+        with pytest.raises((ConfigurationError, StoreError)) as caught:
+            connect(wrong)
+        assert "secret" not in str(caught.value)
+
+
+def test_what_is_committed_is_on_the_disk(tmp_path_factory: pytest.TempPathFactory) -> None:
+    engine = connect(str(tmp_path_factory.mktemp("store") / "feedback.db"))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    engine.dispose()
