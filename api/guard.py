@@ -12,8 +12,10 @@ from api.rate_limit import RateLimiter
 from api.settings import Settings
 from api.telemetry import Telemetry
 
-OPEN = ("/livez", "/readyz", "/docs", "/openapi.json", "/swagger")
-"""Paths that need no key: they tell nothing of posts, labels or load."""
+OPEN = ("/livez", "/readyz", "/docs", "/openapi.json", "/swagger", "/page/")
+"""Beginnings of paths that need no key: they tell nothing of posts, labels or load."""
+PAGE = "/"
+"""The page needs none either: it asks its user for one."""
 
 _HEALTH = ("/livez", "/readyz")  # asked by address, by whoever runs the process
 _PORT = re.compile(r":\d*$")
@@ -54,7 +56,7 @@ class Guard:
         named = {_PORT.sub("", host).lower() for host in headers.getlist("host")}
         if len(named) != 1 or ("*" not in self._hosts and not named <= self._hosts):
             raise Problem(Code.UNKNOWN_HOST, "this service does not answer for that host; see allowed_hosts")
-        if self.keys is None or path.startswith(OPEN):
+        if self.keys is None or path == PAGE or path.startswith(OPEN):
             return None
         scheme, _, presented = headers.get("authorization", "").partition(" ")
         key = self.keys.find(presented.strip()) if scheme.lower() == "bearer" else None

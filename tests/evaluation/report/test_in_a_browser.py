@@ -1,7 +1,5 @@
 """The report as its reader has it: opened in a real browser, its slider moved with the keyboard."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,19 +8,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest
-from selenium.webdriver import Chrome, ChromeOptions, Keys
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from data.taxonomy import Taxonomy
 from evaluation.report.document import write_report
 from evaluation.report.figures import About, Options
+from tests.browser import console, headless_chromium, look
 from tests.evaluation.report.reported import HOSTILE, Reported, reported
 
 VOLUME, MINUTES, HOURS = 20_000, 3, 7
-REQUIRED = "TRIAGE_REQUIRE_BROWSER"
-"""Where this is set a missing browser is a failure."""
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +37,7 @@ def page(made: Reported, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chrome]:
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not browser or not driver:
-        missing = "chromium and chromedriver are not installed (Debian: chromium, chromium-driver)"
-        if os.environ.get(REQUIRED):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    options = ChromeOptions()
-    options.binary_location = browser
-    # A container knows neither Chromium's sandbox nor much shared memory; the only page that it opens is our own.
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with Chrome(options, Service(driver)) as started:
+    with headless_chromium() as started:
         yield started
 
 
@@ -63,14 +47,10 @@ in_one = pytest.mark.parametrize("browser", ["360 dark"], indirect=True)
 @pytest.fixture(params=["1440 light", "1440 dark", "360 light", "360 dark"])
 def browser(request: pytest.FixtureRequest, chromium: Chrome, page: Path) -> Iterator[Chrome]:
     """The page opened at a width and in a theme; at the end nothing may stand in the browser's console."""
-    width, theme = request.param.split()
-    size = {"width": int(width), "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    wanted = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
-    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", wanted)
+    look(chromium, request.param)
     chromium.get(page.as_uri())
     yield chromium
-    assert chromium.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert console(chromium) == []
 
 
 def explorer(browser: Chrome, name: str) -> WebElement:
