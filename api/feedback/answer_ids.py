@@ -49,9 +49,10 @@ class AnswerIds:
         manifest, taxonomy, policy = bundle.manifest, bundle.taxonomy, bundle.policy
         heads = {name: head.labels for name, head in policy.heads.items()}
         told = (manifest.name, str(manifest.version), taxonomy.sha256[:12], policy.version, manifest.precision)
-        key = hashlib.sha256("\n".join([*told, *map(repr, heads.items())]).encode()).hexdigest()[:16]
+        optional = tuple(head.name for head in taxonomy if head.optional)
+        key = hashlib.sha256("\n".join([*told, *map(repr, heads.items()), *optional]).encode()).hexdigest()[:16]
         places = {name: {label: place for place, label in enumerate(labels)} for name, labels in heads.items()}
-        return cls(Respondent(key, *told, heads), places)
+        return cls(Respondent(key, *told, heads, optional), places)
 
     def make(self, text: str, decision: Decision, time: float) -> str:
         """The id of an answer, of `A-Za-z0-9_-`; two answers to one text have two.

@@ -81,9 +81,10 @@ def _judged(item: FeedbackIn, model: Respondent) -> Refusal | None:
     if not model.heads.keys() >= set(named):
         return Refusal(FeedbackErrorCode.HEAD_UNKNOWN, f"no such head; there are {', '.join(model.heads)}")
     for head, label in item.labels.items():
-        if label is not None and label not in model.heads[head]:
-            known = ", ".join(model.heads[head])
-            return Refusal(FeedbackErrorCode.LABEL_UNKNOWN, f"{head}: no such label; there are {known}, or null")
+        valid = [*model.heads[head], *([None] if head in model.optional else [])]
+        if label not in valid:
+            known = ", ".join(each or "null" for each in valid)
+            return Refusal(FeedbackErrorCode.LABEL_UNKNOWN, f"{head}: no such label; there are {known}")
     return None
 
 

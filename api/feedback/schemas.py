@@ -50,7 +50,8 @@ class FeedbackIn(BaseModel):
     labels: dict[StrictStr, StrictStr | None] = Field(
         default_factory=dict,
         max_length=MAX_HEADS,
-        description="the right label of each head that was judged, be it the one that was given; null: none applies",
+        description="the right label of each head that was judged, be it the one that was given; null: none applies, "
+        "where the taxonomy lets a head be optional",
         examples=[{"intent": "refund_or_return", "department": None}],
     )
     wrong: list[StrictStr] = Field(

@@ -11,6 +11,7 @@ class Respondent:
     Attributes:
         key: 16 hexadecimal digits, the same for the same bundle with the same policy.
         heads: labels by head, in the order of the taxonomy.
+        optional: heads of which no label may apply.
     """
 
     key: str
@@ -20,6 +21,7 @@ class Respondent:
     policy: str
     precision: str
     heads: Mapping[str, tuple[str, ...]]
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def insert_new(connection: Connection, table: sqlalchemy.Table, key: str) -> Any
 
 def _respondent(key: str, about: Mapping[str, Any]) -> Respondent:
     heads = {head: tuple(labels) for head, labels in about["heads"]}
-    return Respondent(key=key, **{**about, "heads": heads})
+    return Respondent(key=key, **{**about, "heads": heads, "optional": tuple(about["optional"])})
 
 
 def _row(item: Feedback) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def test_what_is_wrong_fails_alone(client: Client) -> None:
         {"answer": "no such", "labels": {"intent": "refund"}},
         {"answer": answer, "labels": {"mood": "bad"}},
         {"answer": answer, "labels": {"intent": "private words"}},
+        {"answer": answer, "labels": {"intent": None}},
         {"answer": answer},
         {"answer": answer, "labels": {"intent": "spam"}, "wrong": ["intent"]},
         {"answer": other, "labels": {"intent": "outage"}, "text": TEXT},
@@ -120,11 +121,11 @@ def test_what_is_wrong_fails_alone(client: Client) -> None:
     )
     codes = [item.get("error", {}).get("code") for item in result["results"]]
     assert codes == [
-        "answer_invalid", "head_unknown", "label_unknown", "head_unknown", "head_unknown", "text_differs",
-        "text_too_long", None,
+        "answer_invalid", "head_unknown", "label_unknown", "label_unknown", "head_unknown", "head_unknown",
+        "text_differs", "text_too_long", None,
     ]  # fmt: skip
     assert "private words" not in str(result)
-    assert result["summary"] == {"total": 8, "new": 1, "known": 0, "failed": 7}
+    assert result["summary"] == {"total": 9, "new": 1, "known": 0, "failed": 8}
 
 
 @pytest.mark.parametrize(
