@@ -24,12 +24,13 @@ from tests.chaos.waiting import until as until_async
 PATIENCE = 30.0
 IN_FLIGHT = 3
 ENTRIES = 128
+ENDLESS = 20_000
 AHEAD = (IN_FLIGHT + 1) * ENTRIES + 1
 """Posts: in the requests under way, in the next one, and the one that does not fit there."""
 
 
 class Source:
-    """Posts without end, which are counted as they are read."""
+    """Posts without end, which are counted as they are read; but whoever reads on and on is told."""
 
     def __init__(self, end: int | None = None, failure: Exception | None = None) -> None:
         self.read = 0
@@ -43,6 +44,7 @@ class Source:
                     raise self._failure
                 return
             self.read += 1
+            assert self.read < ENDLESS
             yield f"post {number}"
 
 

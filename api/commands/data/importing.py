@@ -151,8 +151,8 @@ def _store_of(prefix: str) -> str:
 
 def _feedback_mapping(files: list[str]) -> "ColumnMapping":
     """That of stores of feedback among the files; without one, that of nothing yet."""
-    from data.feedback.history import PROVENANCE, judged_heads
     from data.importing.mapping import ColumnMapping
+    from data.importing.sources.feedback import PROVENANCE, judged_heads
     from data.importing.sources.source import FEEDBACK
 
     stores = [file.removeprefix(FEEDBACK) for file in files if file.startswith(FEEDBACK)]

@@ -10,10 +10,10 @@ from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from data.errors import DataError
-from data.feedback.history import feedback_rows
 from data.feedback.tables import url_of
 from data.importing.sources.archives import gzip_rows, members, opened_member, packed_format, zip_rows
 from data.importing.sources.databases import database_file, query_rows, shown
+from data.importing.sources.feedback import feedback_rows
 from data.importing.sources.spreadsheets import sheet_rows
 from data.tables.dialects import PLAIN, TORN, Dialect
 from data.tables.reading import FORMATS, STDIN, count_rows, read_rows, stream_rows, table_format

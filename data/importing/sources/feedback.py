@@ -1,4 +1,4 @@
-"""Feedback as labelled history: the rows that `triage data import feedback:` reads."""
+"""Rows of a store of feedback: what people said of answers, as labelled history."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,5 +1,5 @@
-from data.feedback.history import PROVENANCE, feedback_rows, judged_heads
 from data.feedback.store import FeedbackStore
+from data.importing.sources.feedback import PROVENANCE, feedback_rows, judged_heads
 from data.tables.rows import BadRow, Row
 from tests.data.feedback.conftest import judged
 
