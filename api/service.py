@@ -215,7 +215,7 @@ class Service:
     async def _serve(self, bundle: Bundle) -> None:
         model = await ServedModel.load(bundle, self.settings, self.telemetry.run)
         if self.desk:
-            await self.desk.serve(model.answer_ids)
+            self.desk.serve(model.answer_ids)
         before, self._model = self._model, model
         self.telemetry.model(bundle.manifest, model.baseline)
         if before:

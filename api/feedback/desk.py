@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -30,6 +31,10 @@ R = TypeVar("R")
 
 _SHOWN = Options(top_k=3)
 _FORGET_SECONDS = 3600.0
+_ANSWERS_WAIT_SECONDS = 1.0  # for their posts to be kept
+_REST_SECONDS = 5.0  # after the store failed, in which no post is kept
+_MOST_WAITING_POSTS = 10_000
+_MOST_ASKING = 100  # requests that wait for the store
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,9 @@ class Desk:
         self._remembered: set[str] = set()
         self._waiting: list[_Given] = []
         self._keeping: asyncio.Task[None] | None = None
+        self._remembering: asyncio.Task[None] | None = None
+        self._rests_until = 0.0
+        self._asking = 0
         self._forgotten = 0.0
 
     async def noted(self, model: ServedModel, texts: Sequence[str], answers: Sequence[Answer]) -> list[Answer]:
@@ -83,13 +91,10 @@ class Desk:
             await self._keep(model, texts, noted)
         return noted
 
-    async def serve(self, answer_ids: AnswerIds) -> None:
-        """Remember a model whose answers feedback will be about. Where the store fails, it is remembered later."""
+    def serve(self, answer_ids: AnswerIds) -> None:
+        """Remember a model whose answers feedback will be about; beside all else, or later where the store fails."""
         self._known[answer_ids.respondent.key] = answer_ids.respondent
-        try:
-            await self._on_thread(self._remember)
-        except StoreError as error:
-            log.error("no feedback is taken for now: %s", error)  # noqa: TRY400  # the error says it all
+        self._remembering = asyncio.create_task(self._try_to_remember())
 
     async def find(self, keys: set[str]) -> dict[str, Respondent]:
         """The models of these keys, as far as they are known.
@@ -133,15 +138,22 @@ class Desk:
         Raises:
             Problem: the store fails.
         """
+        unavailable = Problem(Code.STORE_UNAVAILABLE, "the store of feedback cannot be reached; send it again shortly")
+        if self._asking >= _MOST_ASKING:
+            raise unavailable
+        self._asking += 1
         try:
             return await self._on_thread(function)
         except StoreError as error:
             log.error("%s", error)  # noqa: TRY400  # the error says it all
-            detail = "the store of feedback cannot be reached; send it again shortly"
-            raise Problem(Code.STORE_UNAVAILABLE, detail) from None
+            raise unavailable from None
+        finally:
+            self._asking -= 1
 
     async def close(self) -> None:
         """Write what waits, and leave the store."""
+        if self._remembering:
+            await self._remembering
         if self._keeping:
             await self._keeping
         await self._on_thread(self._leave)
@@ -150,14 +162,25 @@ class Desk:
     async def _on_thread(self, function: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
+    async def _try_to_remember(self) -> None:
+        try:
+            await self._on_thread(self._remember)
+        except StoreError as error:
+            log.error("no feedback is taken for now: %s", error)  # noqa: TRY400  # the error says it all
+
     async def _keep(self, model: ServedModel, texts: Sequence[str], answers: Sequence[Answer]) -> None:
         """Together with what others keep at the same time."""
         now = time.time()
         labelled = [(text, item) for text, item in zip(texts, answers, strict=True) if isinstance(item, Labelled)]
+        if now < self._rests_until or len(self._waiting) + len(labelled) > _MOST_WAITING_POSTS:
+            self._telemetry.not_kept(len(labelled))
+            return
         self._waiting += [_Given(text, item, model, now) for text, item in labelled]
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep_all())
-        await asyncio.shield(self._keeping)
+        with suppress(TimeoutError):  # they are kept all the same, if the store comes back
+            async with asyncio.timeout(_ANSWERS_WAIT_SECONDS):
+                await asyncio.shield(self._keeping)
 
     async def _keep_all(self) -> None:
         try:
@@ -166,6 +189,7 @@ class Desk:
                 try:
                     await self._on_thread(lambda given=given: self._write(given))  # type: ignore[misc]  # bound now
                 except StoreError as error:
+                    self._rests_until = time.time() + _REST_SECONDS
                     self._telemetry.not_kept(len(given))
                     log.error("%d posts are not on the review list: %s", len(given), error)  # noqa: TRY400  # as above
         finally:

@@ -111,7 +111,9 @@ def connect(location: str) -> Engine:
     sqlite = url.get_backend_name() == "sqlite"
     try:
         engine = sqlalchemy.create_engine(
-            url, pool_pre_ping=not sqlite, connect_args={"timeout": _WAIT_SECONDS} if sqlite else {}
+            url,
+            pool_pre_ping=not sqlite,
+            connect_args={"timeout" if sqlite else "connect_timeout": _WAIT_SECONDS},
         )
         if sqlite:
             event.listen(engine, "connect", _careful)

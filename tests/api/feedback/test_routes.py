@@ -14,7 +14,7 @@ from api.feedback.schemas import FeedbackResponse, ReviewResponse
 from data.feedback.store import FeedbackStore
 from data.feedback.tables import connect
 from model.bundle import Bundle
-from tests.api.conftest import Client, serving_app
+from tests.api.conftest import Client, serving_app, until
 
 TEXT = "my order is late, call +49 170 1234567"
 
@@ -180,6 +180,17 @@ def test_a_locked_store_is_waited_for(client: Client, location: str) -> None:
     assert sent(client, {"answer": answer, "labels": {"intent": "spam"}})["summary"]["new"] == 1
     release.join()
     blocker.close()
+
+
+def test_an_answer_does_not_wait_for_long_for_a_store_that_hangs(keeping: Client, location: str) -> None:
+    asked(keeping, "the tables are made by now")
+    blocker = sqlite3.connect(location, isolation_level=None, check_same_thread=False)
+    blocker.execute("BEGIN IMMEDIATE")
+    asked(keeping, TEXT)  # while nothing can be stored
+    assert keeping.get("/livez").status_code == 200
+    blocker.execute("COMMIT")
+    blocker.close()
+    until(lambda: keeping.get("/review").json()["open"] == 2)
 
 
 def test_without_feedback_answers_have_no_id(bundle: Bundle) -> None:
