@@ -22,7 +22,7 @@ from data.errors import StoreError
 from data.feedback.records import Feedback, KeptPost, Respondent
 from data.feedback.review_list import ReviewList
 from data.feedback.store import FeedbackStore, Outcome
-from data.feedback.tables import url_of
+from data.feedback.tables import check
 from data.importing.masking.masker import Masker
 
 log = logging.getLogger("triage")
@@ -60,8 +60,9 @@ class Desk:
 
         Raises:
             ConfigurationError: it cannot be read.
+            MissingExtraError: the driver of its database is not installed.
         """
-        url_of(location)
+        check(location)
         self.keeps_text = settings.store_text
         self._settings = settings
         self._location = location

@@ -99,33 +99,29 @@ def url_of(location: str) -> sqlalchemy.URL:
     return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
 
 
-def connect(location: str) -> Engine:
-    """The database, its tables made where they are not there.
+def check(location: str) -> None:
+    """Look whether a store there could be opened, without opening it.
 
     Raises:
         ConfigurationError: as `url_of`.
         MissingExtraError: its driver is not installed.
+    """
+    _engine(url_of(location)).dispose()
+
+
+def connect(location: str) -> Engine:
+    """The database, its tables made where they are not there.
+
+    Raises:
+        ConfigurationError, MissingExtraError: as `check`.
         StoreError: it cannot be reached or written.
     """
-    url = url_of(location)
-    sqlite = url.get_backend_name() == "sqlite"
+    engine = _engine(url_of(location))
     try:
-        engine = sqlalchemy.create_engine(
-            url,
-            pool_pre_ping=not sqlite,
-            connect_args={"timeout" if sqlite else "connect_timeout": _WAIT_SECONDS},
-        )
-        if sqlite:
-            event.listen(engine, "connect", _careful)
-            event.listen(engine, "begin", _begin)
         with engine.begin() as connection:
             _make_tables(connection)
-    except ImportError as error:
-        raise MissingExtraError(
-            f"a store in PostgreSQL needs {error.name}; install it: pip install -e '.[postgresql]'"
-        ) from error
     except exc.SQLAlchemyError as error:
-        raise unreachable(error, url) from error
+        raise unreachable(error, engine.url) from error
     return engine
 
 
@@ -133,6 +129,21 @@ def unreachable(error: exc.SQLAlchemyError, url: sqlalchemy.URL) -> StoreError:
     """What is said of a database that fails: never its own words, which can quote a row."""
     driver = error.orig if isinstance(error, exc.DBAPIError) else error
     return StoreError(f"{url.render_as_string(hide_password=True)}: the store fails: {type(driver).__name__}")
+
+
+def _engine(url: sqlalchemy.URL) -> Engine:
+    sqlite = url.get_backend_name() == "sqlite"
+    waiting = "timeout" if sqlite else "connect_timeout"
+    try:
+        engine = sqlalchemy.create_engine(url, pool_pre_ping=not sqlite, connect_args={waiting: _WAIT_SECONDS})
+    except ImportError as error:
+        raise MissingExtraError(
+            f"a store in PostgreSQL needs {error.name}; install it: pip install -e '.[postgresql]'"
+        ) from error
+    if sqlite:
+        event.listen(engine, "connect", _careful)
+        event.listen(engine, "begin", _begin)
+    return engine
 
 
 def _make_tables(connection: Connection) -> None:

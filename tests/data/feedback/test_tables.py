@@ -1,7 +1,9 @@
+import sys
+
 import pytest
 
-from data.errors import ConfigurationError, StoreError
-from data.feedback.tables import connect, url_of
+from data.errors import ConfigurationError, MissingExtraError, StoreError
+from data.feedback.tables import check, connect, url_of
 
 
 def test_a_path_is_a_file_of_sqlite() -> None:
@@ -17,6 +19,12 @@ def test_postgresql_is_reached_by_the_driver_that_comes_with_the_project(scheme:
 def test_other_places_are_refused(location: str) -> None:
     with pytest.raises(ConfigurationError, match="expected"):
         url_of(location)
+
+
+def test_a_driver_that_is_not_installed_is_told_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtraError, match=r"needs psycopg.*\[postgresql\]"):
+        check("postgresql://ana@nowhere.invalid/triage")
 
 
 def test_no_message_holds_the_password() -> None:
