@@ -159,6 +159,15 @@ def test_what_is_no_answer_is_told_without_repeating_it(ask: Ask, content: bytes
     assert len(service.asked) == 1
 
 
+def test_what_is_no_http_is_not_repeated(ask: Ask) -> None:
+    with (
+        scripted([sends(SECRET.encode() + b"\r\n\r\n")]) as service,
+        pytest.raises(UnreachableError, match=r"the connection failed \(RemoteProtocolError\)$") as raised,
+    ):
+        ask(service.url, classify, patience=0)
+    assert SECRET not in str(raised.value)
+
+
 @pytest.mark.parametrize("content", [SECRET, json.dumps({"detail": SECRET}), json.dumps([SECRET]), "\xff"])
 def test_what_is_no_problem_document_is_not_repeated(ask: Ask, content: str) -> None:
     step: Step = lambda handler, asked: handler.answer(content.encode("latin-1"), 403)  # noqa: E731  # a step
@@ -193,11 +202,16 @@ def test_an_interrupted_caller_ends_its_request() -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         hangs(hung_up)(handler, asked)
 
-    with scripted([interrupt]) as service, Client(service.url) as triage:
-        with pytest.raises(KeyboardInterrupt):
-            triage.classify("late")
-        assert hung_up.wait(PATIENCE)
-        assert isinstance(triage.classify("late"), Answered)
+    # What was started in the background may have been told to ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with scripted([interrupt]) as service, Client(service.url) as triage:
+            with pytest.raises(KeyboardInterrupt):
+                triage.classify("late")
+            assert hung_up.wait(PATIENCE)
+            assert isinstance(triage.classify("late"), Answered)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(

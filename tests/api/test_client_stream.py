@@ -257,7 +257,7 @@ def test_leaving_early_ends_what_is_under_way_async() -> None:
 
 
 def test_leaving_early_leaves_the_source_open(service: Scripted, tmp_path: Path) -> None:
-    (tmp_path / "posts.txt").write_text("late\n" * 3)
+    (tmp_path / "posts.txt").write_text("late\n" * 2000)
     with (tmp_path / "posts.txt").open() as lines, Client(service.url) as triage:
         for _ in triage.stream(lines):
             break
