@@ -142,12 +142,12 @@ class Known:
             if (found["index"], found["id"]) != (index, post_id(question.id, index)):
                 return f"in place {index} stands the result of another post"
             place = question.places[index]
-            if hash_in(found["answer"]) != hash_of(self.texts[place]):
-                return f"result {index} has the answer's id of another text"
             if not _same(rest, self._versions[version].posts[place].result):
                 others = [name for name, other in self._versions.items() if _same(rest, other.posts[place].result)]
                 as_whom = f"version {others[0]} answers" if others else "no version answers"
                 return f"result {index} of version {version} is as {as_whom} that post"
+            if hash_in(found["answer"]) != hash_of(self.texts[place]):
+                return f"result {index} has the answer's id of another text"
         return None
 
     def _summary(self, question: Question, version: str) -> dict[str, int]:
