@@ -31,6 +31,11 @@ def iso_time(value: Any, time_format: str | None = None) -> str | None:
         return None
 
 
+def iso_of(seconds: float) -> str:
+    """The time of so many seconds since 1970, in ISO 8601 and UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def read_time(text: str) -> int:
     """Microseconds since 1970, of a time as ISO 8601 writes it; one without a zone is taken for UTC.
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
@@ -20,7 +20,6 @@ from api.feedback.schemas import (
     ReleaseRequest,
     ReleaseResponse,
     ReviewResponse,
-    iso,
 )
 from api.keys import Key
 from api.problems import Code, Problem, problem_responses, request_id_of, too_large
@@ -28,12 +27,22 @@ from api.requests import OTHER_VALUES, VALUES_A_POST
 from api.service import Service
 from data.feedback.review_list import OpenPost, ReviewList
 from data.taxonomy import Taxonomy
+from data.times import iso_of
 
 M = TypeVar("M", bound=BaseModel)
 
 _MOST_SHOWN = 100
-_READING = (Code.UNAUTHORIZED, Code.TEXT_NOT_STORED, Code.UNKNOWN_HOST, Code.INVALID_REQUEST, Code.INTERNAL_ERROR)
-_STORE = (Code.LOADING, Code.STORE_UNAVAILABLE, Code.DRAINING)
+_SMALL_NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
+_ALWAYS = (
+    Code.UNAUTHORIZED,
+    Code.FEEDBACK_OFF,
+    Code.UNKNOWN_HOST,
+    Code.INVALID_REQUEST,
+    Code.INTERNAL_ERROR,
+    Code.LOADING,
+    Code.STORE_UNAVAILABLE,
+    Code.DRAINING,
+)
 _SENDING = (
     Code.INVALID_JSON,
     Code.INVALID_ENCODING,
@@ -50,9 +59,7 @@ def add_feedback(app: FastAPI, service: Service) -> None:
     @app.post(
         "/feedback",
         response_model=FeedbackResponse,
-        responses=problem_responses(
-            *_SENDING, *_READING[:1], Code.FEEDBACK_OFF, Code.TOO_MANY_POSTS, *_READING[2:], *_STORE
-        ),
+        responses=problem_responses(*_SENDING, Code.TOO_MANY_POSTS, *_ALWAYS),
         openapi_extra=_body(FeedbackRequest, FeedbackIn),
     )
     async def feedback(request: Request) -> dict[str, Any]:
@@ -61,9 +68,7 @@ def add_feedback(app: FastAPI, service: Service) -> None:
         """
         desk = _desk(service)
         key: Key | None = request.scope["key"]
-        with service.model():  # refuses what comes while it loads or drains
-            plain = await _read(request, service)
-        items = _feedback(plain, service.settings.max_posts)
+        items = _feedback(await _read(request, service), service.settings.max_posts)
         taken = await take(desk, items, key.name if key else None, service.settings.max_characters)
         service.telemetry.feedback([item for item in taken if not isinstance(item, Refusal)])
         results: list[dict[str, Any]] = []
@@ -82,7 +87,7 @@ def add_feedback(app: FastAPI, service: Service) -> None:
     @app.get(
         "/review",
         response_model=ReviewResponse,
-        responses=problem_responses(*_READING, *_STORE),
+        responses=problem_responses(Code.TEXT_NOT_STORED, *_ALWAYS),
         openapi_extra={
             "parameters": [
                 {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": _MOST_SHOWN}}
@@ -100,7 +105,7 @@ def add_feedback(app: FastAPI, service: Service) -> None:
     @app.post(
         "/review/claims",
         response_model=ReviewResponse,
-        responses=problem_responses(*_SENDING, *_READING, *_STORE),
+        responses=problem_responses(*_SENDING, Code.TEXT_NOT_STORED, *_ALWAYS),
         openapi_extra=_body(ClaimRequest),
     )
     async def claim(request: Request) -> dict[str, Any]:
@@ -108,14 +113,15 @@ def add_feedback(app: FastAPI, service: Service) -> None:
         desk, taxonomy = _desk(service), _taxonomy(service)
         asked = _validated(ClaimRequest, await _read(request, service))
         _check_labels(asked.labels, taxonomy, "labels")
-        if asked.answers is not None:
-            return await _listed(request, desk, partial(_claim_these, asked.reviewer, asked.answers))
+        answers = asked.answers
+        if answers is not None:
+            return await _listed(request, desk, lambda posts: posts.claim_these(asked.reviewer, answers))
         return await _listed(request, desk, lambda posts: posts.claim(asked.reviewer, asked.count, asked.labels))
 
     @app.post(
         "/review/releases",
         response_model=ReleaseResponse,
-        responses=problem_responses(*_SENDING, *_READING, *_STORE),
+        responses=problem_responses(*_SENDING, Code.TEXT_NOT_STORED, *_ALWAYS),
         openapi_extra=_body(ReleaseRequest),
     )
     async def release(request: Request) -> dict[str, Any]:
@@ -129,7 +135,8 @@ def add_feedback(app: FastAPI, service: Service) -> None:
 def _desk(service: Service) -> Desk:
     if service.desk is None:
         raise Problem(Code.FEEDBACK_OFF, "this service takes no feedback; start it with the setting feedback")
-    return service.desk
+    with service.model():  # refuses what comes while it loads or drains
+        return service.desk
 
 
 def _taxonomy(service: Service) -> Taxonomy:
@@ -171,7 +178,7 @@ def _validated(form: type[M], plain: Any) -> M:
 def _query(request: Request, taxonomy: Taxonomy) -> tuple[int, dict[str, str]]:
     given = dict(request.query_params.multi_items())
     limit = given.pop("limit", "20")
-    if not limit.isascii() or not limit.isdecimal() or not 1 <= int(limit[:9]) <= _MOST_SHOWN:
+    if not _SMALL_NUMBER.fullmatch(limit) or not 1 <= int(limit) <= _MOST_SHOWN:
         raise wrong_field("limit", f"expected a number from 1 to {_MOST_SHOWN}")
     _check_labels(given, taxonomy, "query")
     return int(limit), given
@@ -186,22 +193,18 @@ def _check_labels(labels: Mapping[str, str], taxonomy: Taxonomy, field: str) -> 
             raise wrong_field(f"{field}.{head}", f"no such label; there are {', '.join(known[head])}")
 
 
-def _claim_these(reviewer: str, answers: list[str], posts: ReviewList) -> list[OpenPost]:
-    return posts.claim_these(reviewer, answers)
-
-
 async def _listed(request: Request, desk: Desk, ask: Callable[[ReviewList], list[OpenPost]]) -> dict[str, Any]:
     found, (open_, claimed) = await desk.review(lambda posts: (ask(posts), posts.counts()))
     shown = [
         {
             "answer": post.answer,
             "text": post.text,
-            "time": iso(post.time),
+            "time": iso_of(post.time),
             "usefulness": round(post.usefulness, 4),
             **json.loads(post.result),
             "model": post.model,
             "claimed_by": post.claimed_by,
-            "claimed_until": iso(post.claimed_until) if post.claimed_by else None,
+            "claimed_until": iso_of(post.claimed_until) if post.claimed_by else None,
         }
         for post in found
     ]

@@ -166,13 +166,3 @@ class ReleaseRequest(BaseModel):
 class ReleaseResponse(BaseModel):
     request_id: str
     released: int
-
-
-def iso(seconds: float) -> str:
-    """A time as answers have it."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def plain(model: BaseModel) -> dict[str, Any]:
-    """As JSON has it."""
-    return model.model_dump(mode="json")

@@ -51,7 +51,7 @@ feedback = Table(
     Column("answered", Integer, nullable=False),
     Column("action", String(16), nullable=False),
     Column("said", JSON, nullable=False),
-    Column("labels", JSON(none_as_null=True), nullable=False),
+    Column("labels", JSON, nullable=False),
     Column("wrong", JSON, nullable=False),
     Column("reviewer", Text),
     Column("client", Text),

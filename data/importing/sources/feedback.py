@@ -1,15 +1,18 @@
 """Rows of a store of feedback: what people said of answers, as labelled history."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
+from data.errors import DataError
 from data.feedback.records import Respondent
 from data.feedback.store import FeedbackStore
+from data.feedback.tables import url_of
 from data.importing.persons import pseudonym
 from data.tables.rows import BadRow, Row
 from data.taxonomy import NO_LABEL
+from data.times import iso_of
 
 PROVENANCE = "feedback"
 """Column of what is known of a judgement: model, policy, label and confidence then, who, when, what was seen first."""
@@ -24,8 +27,9 @@ def feedback_rows(location: str, name: str) -> Iterator[Row | BadRow]:
 
     Raises:
         ConfigurationError, MissingExtraError, StoreError: as `FeedbackStore.open`.
+        DataError: there is no such file.
     """
-    store = FeedbackStore.open(location)
+    store = _opened(location)
     try:
         models = store.models()
         posts = groupby(store.rows(), key=lambda row: row["text_hash"])
@@ -40,14 +44,25 @@ def judged_heads(location: str) -> list[str]:
 
     Raises:
         ConfigurationError, MissingExtraError, StoreError: as `FeedbackStore.open`.
+        DataError: there is no such file.
     """
-    store = FeedbackStore.open(location)
+    store = _opened(location)
     try:
         judged = {head for row in store.rows() for head in row["labels"]}
         known = dict.fromkeys(head for model in store.models().values() for head in model.heads)
         return [head for head in known if head in judged]
     finally:
         store.close()
+
+
+def _opened(location: str) -> FeedbackStore:
+    """A store that is there: who only reads makes none."""
+    url = url_of(location)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise DataError(
+            f"{url.database}: there is no feedback; name the file or URL that the service has as `feedback`"
+        )
+    return FeedbackStore.open(location)
 
 
 def _row(
@@ -66,7 +81,7 @@ def _row(
     latest = judgements[0]
     values |= {
         "text": text,
-        "time": _iso(latest["answered"]),
+        "time": iso_of(latest["answered"]),
         PROVENANCE: [_provenance(judgement, models[judgement["model"]]) for judgement in judgements],
     }
     row = Row(name, line, values)
@@ -85,9 +100,5 @@ def _provenance(judgement: Mapping[str, Any], model: Respondent) -> dict[str, An
         "action": judgement["action"],
         "saw_answer": judgement["saw_answer"],
         "reviewer": judgement["reviewer"] and pseudonym(judgement["reviewer"]),
-        "judged": _iso(judgement["judged"]),
+        "judged": iso_of(judgement["judged"]),
     }
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

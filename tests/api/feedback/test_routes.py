@@ -255,7 +255,18 @@ def test_the_list_is_asked_by_label(keeping: Client) -> None:
     assert {post["labels"]["urgency"]["label"] for post in found} == {label}
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=1000", "mood=bad", "intent=none%20such"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=x",
+        "limit=1000",
+        "limit=0000000501234",
+        f"limit={'1' * 5000}",
+        "mood=bad",
+        "intent=none%20such",
+    ],
+)
 def test_a_query_that_says_nothing_is_refused(keeping: Client, query: str) -> None:
     assert keeping.get(f"/review?{query}").status_code == 422
 

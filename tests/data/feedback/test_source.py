@@ -1,3 +1,8 @@
+from pathlib import Path
+
+import pytest
+
+from data.errors import DataError
 from data.feedback.store import FeedbackStore
 from data.importing.sources.feedback import PROVENANCE, feedback_rows, judged_heads
 from data.tables.rows import BadRow, Row
@@ -34,3 +39,11 @@ def test_a_post_whose_text_nobody_kept_is_a_bad_row(store: FeedbackStore, locati
     assert isinstance(bad, BadRow)
     assert "--store-text" in str(bad)
     assert isinstance(good, Row)
+
+
+def test_who_only_reads_makes_no_store(tmp_path: Path) -> None:
+    missing = tmp_path / "mistyped.db"
+    for read in (lambda: [*feedback_rows(str(missing), "feedback:here")], lambda: judged_heads(str(missing))):
+        with pytest.raises(DataError, match="there is no feedback"):
+            read()
+    assert not missing.exists()
