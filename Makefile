@@ -10,8 +10,8 @@ MODELS := $(or $(TRIAGE_MODELS),models)
 serve: $(VENV)/train.installed $(MODELS)/promoted.json  ## train the bundled model if there is none, and serve it on port 8000
 	exec $(BIN)/triage serve
 
-test: lint  ## everything that CI runs
-	$(BIN)/pytest
+test: lint  ## everything that CI runs, a process of pytest a core, each file in one of them
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff check .

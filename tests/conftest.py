@@ -1,5 +1,6 @@
 """Small real things that many tests need: an encoder of a few kilobytes, a taxonomy, posts, and a trained bundle."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,14 @@ from tests.tiny import WORDS, write_tiny_encoder
 from training.pipeline import Job, train_bundle
 from training.recipe import Recipe
 
+os.environ.pop("COLUMNS", None)  # read once, by what is imported first: what a test sets would come too late
 torch.set_num_threads(1)  # threads that wait for each other over tensors of a few hundred numbers only cost time
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests come first, so that of several processes none is left alone with one of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
