@@ -18,7 +18,6 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from api.answers import Answer, Refused, warnings_of
 from api.traffic import Baseline, RecentTraffic
 from data.feedback.records import Feedback
-from data.feedback.store import Outcome
 from model.bundle import Manifest
 from model.engine import RunReport
 
@@ -189,14 +188,13 @@ class Telemetry:
             }
             self._traffic.add(len(labelled), labels, confidence)
 
-    def feedback(self, taken: Sequence[tuple[Feedback, Outcome]]) -> None:
+    def feedback(self, items: Sequence[Feedback]) -> None:
         """People judged answers."""
         judged: Tally[tuple[str, ...]] = Tally()
-        for item, outcome in taken:
-            if outcome is Outcome.NEW:
-                said = item.said.labels
-                judged.update((head, _verdict(said[head][0] == label)) for head, label in item.labels.items())
-                judged.update((head, _verdict(right=False)) for head in item.wrong)
+        for item in items:
+            said = item.said.labels
+            judged.update((head, _verdict(said[head][0] == label)) for head, label in item.labels.items())
+            judged.update((head, _verdict(right=False)) for head in item.wrong)
         self._feedback.add(judged)
 
     def not_kept(self, posts: int) -> None:

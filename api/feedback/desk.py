@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from api.answers import Answer, Labelled, result
-from api.feedback.answer_ids import AnswerIds
+from api.feedback.answer_ids import AnswerIds, hash_of
 from api.feedback.usefulness import usefulness
 from api.problems import Code, Problem
 from api.schemas import Options
@@ -21,7 +21,7 @@ from api.telemetry import Telemetry
 from data.errors import StoreError
 from data.feedback.records import Feedback, KeptPost, Respondent
 from data.feedback.review_list import ReviewList
-from data.feedback.store import FeedbackStore, Outcome
+from data.feedback.store import FeedbackStore, Stored
 from data.feedback.tables import check
 from data.importing.masking.masker import Masker
 
@@ -50,7 +50,7 @@ class _Given:
 class Desk:
     """Makes the ids of answers, stores feedback on them, and keeps the posts where that is wished for.
 
-    A store that fails makes feedback wait, never an answer: it is opened when it is needed, and again after it failed.
+    A store that fails makes feedback wait, never an answer: it is opened when it is first needed.
     """
 
     def __init__(self, settings: Settings, location: str, telemetry: Telemetry) -> None:
@@ -75,9 +75,9 @@ class Desk:
         self._waiting: list[_Given] = []
         self._keeping: asyncio.Task[None] | None = None
         self._remembering: asyncio.Task[None] | None = None
+        self._housekeeping: asyncio.Task[None] | None = None
         self._rests_until = 0.0
         self._asking = 0
-        self._forgotten = 0.0
 
     async def noted(self, model: ServedModel, texts: Sequence[str], answers: Sequence[Answer]) -> list[Answer]:
         """The answers with their ids; the posts are kept, where that is wished for."""
@@ -96,6 +96,8 @@ class Desk:
         """Remember a model whose answers feedback will be about; beside all else, or later where the store fails."""
         self._known[answer_ids.respondent.key] = answer_ids.respondent
         self._remembering = asyncio.create_task(self._try_to_remember())
+        if self._housekeeping is None:
+            self._housekeeping = asyncio.create_task(self._keep_house())
 
     async def find(self, keys: set[str]) -> dict[str, Respondent]:
         """The models of these keys, as far as they are known.
@@ -107,7 +109,7 @@ class Desk:
             self._known |= await self.ask(lambda: self._opened().models())
         return {key: self._known[key] for key in keys & self._known.keys()}
 
-    async def add(self, items: Sequence[Feedback]) -> list[Outcome]:
+    async def add(self, items: Sequence[Feedback]) -> list[Stored]:
         """Store feedback for good.
 
         Args:
@@ -117,7 +119,7 @@ class Desk:
             Problem: the store fails.
         """
 
-        def add() -> list[Outcome]:
+        def add() -> list[Stored]:
             self._remember()
             return self._opened().add([self._masked(item) for item in items])
 
@@ -137,22 +139,28 @@ class Desk:
         """Call a function on the thread of the store.
 
         Raises:
-            Problem: the store fails.
+            Problem: the store fails, or takes longer than a request may.
         """
         unavailable = Problem(Code.STORE_UNAVAILABLE, "the store of feedback cannot be reached; send it again shortly")
         if self._asking >= _MOST_ASKING:
             raise unavailable
         self._asking += 1
         try:
-            return await self._on_thread(function)
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                return await self._on_thread(function)
         except StoreError as error:
             log.error("%s", error)  # noqa: TRY400  # the error says it all
+            raise unavailable from None
+        except TimeoutError:
+            log.error("the store of feedback hangs")  # noqa: TRY400  # nothing is known of why
             raise unavailable from None
         finally:
             self._asking -= 1
 
     async def close(self) -> None:
         """Write what waits, and leave the store."""
+        if self._housekeeping:
+            self._housekeeping.cancel()
         if self._remembering:
             await self._remembering
         if self._keeping:
@@ -168,6 +176,15 @@ class Desk:
             await self._on_thread(self._remember)
         except StoreError as error:
             log.error("no feedback is taken for now: %s", error)  # noqa: TRY400  # the error says it all
+
+    async def _keep_house(self) -> None:
+        """Posts are deleted when their time is over, also by a service that keeps none any more."""
+        while True:
+            try:
+                await self._on_thread(lambda: self._review_list().forget(self._settings.keep_days))
+            except StoreError as error:
+                log.error("posts whose time is over stay until the store is back: %s", error)  # noqa: TRY400  # as above
+            await asyncio.sleep(_FORGET_SECONDS)
 
     async def _keep(self, model: ServedModel, texts: Sequence[str], answers: Sequence[Answer]) -> None:
         """Together with what others keep at the same time."""
@@ -218,9 +235,6 @@ class Desk:
     def _write(self, given: Sequence[_Given]) -> None:
         self._remember()
         self._review_list().keep([self._kept(each) for each in given])
-        if time.monotonic() > self._forgotten + _FORGET_SECONDS:
-            self._forgotten = time.monotonic()
-            self._review_list().forget(self._settings.keep_days)
 
     def _kept(self, given: _Given) -> KeptPost:
         model, decision = given.model, given.item.decision
@@ -229,6 +243,7 @@ class Desk:
         return KeptPost(
             answer=given.item.answer_id or "",
             text=self._masker.mask(given.text)[0],
+            text_hash=hash_of(given.text),
             model=model.answer_ids.respondent.key,
             result=json.dumps({"labels": shown["labels"], "route": shown["route"]}),
             time=int(given.time),

@@ -1,7 +1,5 @@
 """From feedback as it was sent to feedback as it is stored; one that is wrong fails alone."""
 
-import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from api.feedback.answer_ids import InvalidAnswerError, UnknownModelError, hash_
 from api.feedback.desk import Desk
 from api.feedback.schemas import FeedbackErrorCode, FeedbackIn
 from data.feedback.records import Feedback, Respondent, Said
-from data.feedback.store import Outcome
+from data.feedback.store import Outcome, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,13 @@ class Refusal:
     message: str
 
 
-Taken = tuple[Feedback, Outcome]
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Feedback that is stored, and the id that it has."""
+
+    feedback: Feedback
+    id: str
+    outcome: Outcome
 
 
 async def take(
@@ -37,14 +41,15 @@ async def take(
     """
     models = await desk.find({key for item in items if (key := key_in(item.answer))})
     read = [_read(item, models, client, max_characters) for item in items]
-    outcomes = iter(await desk.add([item for item in read if isinstance(item, Feedback)]))
-    return [_outcome(item, next(outcomes)) if isinstance(item, Feedback) else item for item in read]
+    stored = iter(await desk.add([item for item in read if isinstance(item, Feedback)]))
+    return [_outcome(item, next(stored)) if isinstance(item, Feedback) else item for item in read]
 
 
-def _outcome(item: Feedback, outcome: Outcome) -> Taken | Refusal:
+def _outcome(item: Feedback, stored: Stored) -> Taken | Refusal:
+    id_, outcome = stored
     if outcome is Outcome.TAKEN:
         return Refusal(FeedbackErrorCode.ID_TAKEN, "other feedback was stored with this id; give each its own")
-    return item, outcome
+    return Taken(item, id_, outcome)
 
 
 def _read(
@@ -60,7 +65,7 @@ def _read(
     if refusal:
         return refusal
     return Feedback(
-        id=item.id or _own_id(item),
+        id=item.id,
         answer=item.answer,
         said=said,
         labels=item.labels,
@@ -97,9 +102,3 @@ def _text(item: FeedbackIn, said: Said, max_characters: int) -> Refusal | None:
     if hash_of(item.text) != said.text_hash:
         return Refusal(FeedbackErrorCode.TEXT_DIFFERS, "this is not the text that was answered; send it as it was")
     return None
-
-
-def _own_id(item: FeedbackIn) -> str:
-    """The same for equal feedback, sent with or without its text."""
-    told = item.model_dump(mode="json", exclude={"id", "text"})
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.bodies import INLINE_BYTES, JSON, check_fields, invalid, media_type_of, parse_json, read_body, wrong_field
 from api.feedback.desk import Desk
-from api.feedback.intake import Refusal, take
+from api.feedback.intake import Refusal, Taken, take
 from api.feedback.schemas import (
     ClaimRequest,
     FeedbackIn,
@@ -26,6 +27,7 @@ from api.problems import Code, Problem, problem_responses, request_id_of, too_la
 from api.requests import OTHER_VALUES, VALUES_A_POST
 from api.service import Service
 from data.feedback.review_list import OpenPost, ReviewList
+from data.feedback.store import Outcome
 from data.taxonomy import Taxonomy
 from data.times import iso_of
 
@@ -68,17 +70,19 @@ def add_feedback(app: FastAPI, service: Service) -> None:
         """
         desk = _desk(service)
         key: Key | None = request.scope["key"]
-        items = _feedback(await _read(request, service), service.settings.max_posts)
-        taken = await take(desk, items, key.name if key else None, service.settings.max_characters)
-        service.telemetry.feedback([item for item in taken if not isinstance(item, Refusal)])
+        async with _sent(request, service) as plain:
+            items = _feedback(plain, service.settings.max_posts)
+            taken = await take(desk, items, key.name if key else None, service.settings.max_characters)
+        service.telemetry.feedback(
+            [item.feedback for item in taken if isinstance(item, Taken) and item.outcome is Outcome.NEW]
+        )
         results: list[dict[str, Any]] = []
         for index, item in enumerate(taken):
             if isinstance(item, Refusal):
                 fault = {"code": item.code.value, "message": item.message}
                 results.append({"index": index, "status": "error", "error": fault})
             else:
-                stored, outcome = item
-                results.append({"index": index, "status": "ok", "id": stored.id, "stored": outcome.value})
+                results.append({"index": index, "status": "ok", "id": item.id, "stored": item.outcome.value})
         states = [result.get("stored", "failed") for result in results]
         counts = {state: states.count(state) for state in ("new", "known", "failed")}
         summary = {"total": len(results), **counts}
@@ -111,7 +115,8 @@ def add_feedback(app: FastAPI, service: Service) -> None:
     async def claim(request: Request) -> dict[str, Any]:
         """Claim posts for a reviewer: for `claim_seconds` they are nobody else's. Claimed again, they stay longer."""
         desk, taxonomy = _desk(service), _taxonomy(service)
-        asked = _validated(ClaimRequest, await _read(request, service))
+        async with _sent(request, service) as plain:
+            asked = _validated(ClaimRequest, plain)
         _check_labels(asked.labels, taxonomy, "labels")
         answers = asked.answers
         if answers is not None:
@@ -127,7 +132,8 @@ def add_feedback(app: FastAPI, service: Service) -> None:
     async def release(request: Request) -> dict[str, Any]:
         """Leave claimed posts to others."""
         desk = _desk(service)
-        asked = _validated(ReleaseRequest, await _read(request, service))
+        async with _sent(request, service) as plain:
+            asked = _validated(ReleaseRequest, plain)
         released = await desk.review(lambda posts: posts.release(asked.reviewer, asked.answers))
         return {"request_id": request_id_of(request), "released": released}
 
@@ -144,14 +150,16 @@ def _taxonomy(service: Service) -> Taxonomy:
         return model.bundle.taxonomy
 
 
-async def _read(request: Request, service: Service) -> Any:
+@asynccontextmanager
+async def _sent(request: Request, service: Service) -> AsyncIterator[Any]:
+    """The body, parsed; its bytes are held until all is done with it."""
     media_type_of(request, JSON)
     if request.scope["query_string"]:
         raise wrong_field("query", "what is asked for stands in the body")
     most = VALUES_A_POST * service.settings.max_posts + OTHER_VALUES
     with service.admission.held_bytes() as hold:
         body = await read_body(request, service.settings, hold)
-        return parse_json(body, most) if len(body) <= INLINE_BYTES else await asyncio.to_thread(parse_json, body, most)
+        yield parse_json(body, most) if len(body) <= INLINE_BYTES else await asyncio.to_thread(parse_json, body, most)
 
 
 def _feedback(plain: Any, most: int) -> list[FeedbackIn]:

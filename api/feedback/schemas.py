@@ -1,6 +1,6 @@
 """The contract of `/feedback` and `/review`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -10,6 +10,8 @@ from api.schemas import MAX_HEADS, HeadAnswer, ModelInfo, Route, Text
 
 _LONGEST_ANSWER = 512
 _LONGEST_NAME = 128
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCKS_DIFFER_BY = timedelta(hours=1)
 
 AnswerIdText = Annotated[StrictStr, Field(max_length=_LONGEST_ANSWER)]
 Reviewer = Annotated[Text, Field(min_length=1, max_length=_LONGEST_NAME)]
@@ -34,10 +36,9 @@ def _written_out(value: Any) -> Any:
 
 
 def _in_range(time: datetime) -> datetime:
-    try:
-        time.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("expected a time that UTC has too") from None
+    # Compared, not converted: east of Greenwich the calendar's first hours are none in UTC.
+    if not _FIRST <= time <= datetime.now(UTC) + _CLOCKS_DIFFER_BY:
+        raise ValueError("expected a time from 1970 to now")
     return time
 
 
@@ -68,7 +69,8 @@ class FeedbackIn(BaseModel):
     id: StrictStr | None = Field(
         None,
         pattern=r"^[A-Za-z0-9._-]{1,128}$",
-        description="sent twice, it is stored once; without one, what is equal is stored once",
+        description="sent twice, it is stored once; what comes without one is stored unless the same `reviewer` said "
+        "the same of this answer last",
     )
 
 

@@ -47,7 +47,8 @@ class Feedback:
     """What a person said of an answer.
 
     Attributes:
-        id: sent twice, it is stored once.
+        id: sent twice, it is stored once; `None`: the store gives one, unless the reviewer said the same of the
+            answer last.
         answer: id of the answer.
         labels: the right ones of the heads that were judged; `None`: no label applies.
         wrong: heads whose label is wrong, though the right one was not told.
@@ -58,7 +59,7 @@ class Feedback:
         text: of the post, masked.
     """
 
-    id: str
+    id: str | None
     answer: str
     said: Said
     labels: Mapping[str, str | None]
@@ -76,6 +77,7 @@ class KeptPost:
 
     Attributes:
         text: masked.
+        text_hash: of the text as it came, 32 hexadecimal digits.
         model: key of the respondent.
         result: the answer as it was given, with runners-up; JSON.
         time: of the answer, in seconds since 1970.
@@ -85,6 +87,7 @@ class KeptPost:
 
     answer: str
     text: str
+    text_hash: str
     model: str
     result: str
     time: int

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from data.feedback.records import KeptPost
-from data.feedback.store import FeedbackStore, insert_new
-from data.feedback.tables import models, posts
+from data.feedback.store import FeedbackStore, insert_new, one_at_a_time
+from data.feedback.tables import OPEN, feedback, models, posts
 
 _SECONDS_A_DAY = 86_400
 _ABOUT = ("name", "version", "taxonomy", "policy", "precision")
@@ -47,14 +47,31 @@ class ReviewList:
         self._seconds = claim_seconds
 
     def keep(self, kept: Sequence[KeptPost]) -> None:
-        """Store posts; those that have a usefulness are open from now on.
+        """Store posts; those that have a usefulness are open from now on, each text once, and unless it is judged.
+
+        Feedback that came before its post takes the text.
 
         Raises:
             StoreError: they may or may not be stored.
         """
-        if kept:
-            with self._store.transaction() as connection:
-                connection.execute(insert_new(connection, posts, "answer"), [_row(post) for post in kept])
+        if not kept:
+            return
+        hashes = {post.text_hash for post in kept}
+        with self._store.transaction() as connection:
+            one_at_a_time(connection)
+            judged = select(feedback.c.text_hash).where(feedback.c.text_hash.in_(hashes))
+            asked = select(posts.c.text_hash).where(posts.c.text_hash.in_(hashes), OPEN)
+            closed = {*connection.scalars(judged), *connection.scalars(asked)}
+            rows = [_row(post) for post in kept]
+            for row in rows:
+                if row["text_hash"] in closed:
+                    row["usefulness"] = None
+                elif row["usefulness"] is not None:
+                    closed.add(row["text_hash"])
+            connection.execute(insert_new(connection, posts, "answer"), rows)
+            text = select(posts.c.text).where(posts.c.text_hash == feedback.c.text_hash).limit(1).scalar_subquery()
+            lacking = feedback.c.text_hash.in_(hashes) & feedback.c.text.is_(None)
+            connection.execute(feedback.update().where(lacking).values(text=text))
 
     def open(self, most: int, wanted: Mapping[str, str], now: float | None = None) -> list[OpenPost]:
         """Open posts, claimed ones among them.
@@ -66,7 +83,7 @@ class ReviewList:
             wanted: labels by head that the answers must have.
         """
         with self._store.transaction(reads=True) as connection:
-            rows = _open_posts(connection, *_with_labels(wanted), most=most)
+            rows = _open_posts(connection, _best(connection, most, *_with_labels(wanted)))
         return [_open_post(row, _now(now)) for row in rows]
 
     def claim(self, reviewer: str, most: int, wanted: Mapping[str, str], now: float | None = None) -> list[OpenPost]:
@@ -74,16 +91,18 @@ class ReviewList:
         now = _now(now)
         own = (posts.c.claimed_by == reviewer) & (posts.c.claimed_until > now)
         with self._store.transaction() as connection:
-            _one_at_a_time(connection)
-            free = or_(own, posts.c.claimed_until <= now)
-            rows = _open_posts(connection, *_with_labels(wanted), free, most=most, first=case((own, 0), else_=1))
-            return self._claimed(connection, reviewer, [row["answer"] for row in rows], now)
+            one_at_a_time(connection)
+            conditions = _with_labels(wanted)
+            held = select(posts.c.usefulness, posts.c.answer).where(OPEN, own, *conditions)
+            answers = [row.answer for row in sorted(connection.execute(held), reverse=True)[:most]]
+            answers += _best(connection, most - len(answers), posts.c.claimed_until <= now, *conditions)
+            return self._claimed(connection, reviewer, answers, now)
 
     def claim_these(self, reviewer: str, answers: Sequence[str], now: float | None = None) -> list[OpenPost]:
         """Claim these posts, or prolong the claim; those that somebody else has are left out."""
         now = _now(now)
         with self._store.transaction() as connection:
-            _one_at_a_time(connection)
+            one_at_a_time(connection)
             return self._claimed(connection, reviewer, answers, now)
 
     def release(self, reviewer: str, answers: Sequence[str]) -> int:
@@ -98,10 +117,11 @@ class ReviewList:
 
     def counts(self, now: float | None = None) -> tuple[int, int]:
         """How many posts are open, and how many of them are claimed."""
-        claimed = func.sum(case((posts.c.claimed_until > _now(now), 1), else_=0))
+        claimed = (posts.c.claimed_by.is_not(None), posts.c.claimed_until > _now(now))
         with self._store.transaction(reads=True) as connection:
-            row = connection.execute(select(func.count(), claimed).where(_OPEN)).one()
-        return int(row[0]), int(row[1] or 0)
+            open_ = connection.scalar(select(func.count(posts.c.kind)).where(OPEN))
+            held = connection.scalar(select(func.count()).select_from(posts).where(OPEN, *claimed))
+        return int(open_ or 0), int(held or 0)
 
     def forget(self, days: float, now: float | None = None) -> int:
         """Delete posts that are older; their feedback has a copy of the text. Returns how many."""
@@ -112,33 +132,37 @@ class ReviewList:
         free = or_(posts.c.claimed_by == reviewer, posts.c.claimed_until <= now)
         connection.execute(
             posts.update()
-            .where(posts.c.answer.in_(answers), _OPEN, free)
+            .where(posts.c.answer.in_(answers), OPEN, free)
             .values(claimed_by=reviewer, claimed_until=now + self._seconds)
         )
-        theirs = (posts.c.answer.in_(answers), posts.c.claimed_by == reviewer)
-        return [_open_post(row, now) for row in _open_posts(connection, *theirs, most=len(answers))]
+        return [_open_post(row, now) for row in _open_posts(connection, answers, posts.c.claimed_by == reviewer)]
 
 
-_OPEN: ColumnElement[bool] = posts.c.usefulness.is_not(None)
+def _best(connection: Connection, most: int, *wanted: ColumnElement[bool]) -> list[str]:
+    """Answers of open posts: the best of each kind, then the second best of each, and so on."""
+    if most < 1:
+        return []
+    ranked: list[tuple[int, float, str]] = []
+    for kind in connection.scalars(select(posts.c.kind).distinct().where(OPEN)).all():
+        best = (
+            select(posts.c.usefulness, posts.c.answer)
+            .where(OPEN, posts.c.kind == kind, *wanted)
+            .order_by(posts.c.usefulness.desc(), posts.c.answer)
+            .limit(most)
+        )
+        ranked += [(place, -usefulness, answer) for place, (usefulness, answer) in enumerate(connection.execute(best))]
+    return [answer for _, _, answer in sorted(ranked)[:most]]
 
 
-def _open_posts(connection: Connection, *wanted: ColumnElement[bool], most: int, first: Any = None) -> list[RowMapping]:
-    """The best of each kind, then the second best of each, and so on.
-
-    Args:
-        first: what stands before all others.
-    """
-    best = (posts.c.usefulness.desc(), posts.c.answer)
-    place = func.row_number().over(partition_by=posts.c.kind, order_by=best)
-    ranked = select(posts.c.answer, place.label("place")).where(_OPEN, *wanted).subquery()
+def _open_posts(connection: Connection, answers: Sequence[str], *wanted: ColumnElement[bool]) -> list[RowMapping]:
+    """Those of these answers that are open, in their order."""
     query = (
         select(posts, models.c.about)
-        .join(ranked, ranked.c.answer == posts.c.answer)
         .join(models, models.c.key == posts.c.model)
-        .order_by(*(() if first is None else (first,)), ranked.c.place, *best)
-        .limit(most)
+        .where(posts.c.answer.in_(answers), OPEN, *wanted)
     )
-    return [*connection.execute(query).mappings()]
+    found = {row["answer"]: row for row in connection.execute(query).mappings()}
+    return [found[answer] for answer in dict.fromkeys(answers) if answer in found]
 
 
 def _with_labels(wanted: Mapping[str, str]) -> list[ColumnElement[bool]]:
@@ -161,12 +185,6 @@ def _open_post(row: RowMapping, now: float) -> OpenPost:
 
 def _row(post: KeptPost) -> dict[str, Any]:
     return {**asdict(post), "labels": dict(post.labels), "kind": next(iter(post.labels.values()), "")}
-
-
-def _one_at_a_time(connection: Connection) -> None:
-    """In SQLite every transaction is alone anyway; PostgreSQL is asked for it, until the end of this one."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7241002)")
 
 
 def _now(now: float | None) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,7 +14,10 @@ from sqlalchemy import Connection, Engine, exc, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from data.feedback.records import Feedback, Respondent
-from data.feedback.tables import READS, connect, feedback, models, posts, unreachable
+from data.feedback.tables import READS, connect, connect_to_read, feedback, models, posts, unreachable
+
+Stored = tuple[str, "Outcome"]
+"""The id of feedback, and what became of it."""
 
 
 class Outcome(StrEnum):
@@ -38,6 +42,15 @@ class FeedbackStore:
             ConfigurationError, MissingExtraError, StoreError: see `data.feedback.tables.connect`.
         """
         return cls(connect(location))
+
+    @classmethod
+    def open_to_read(cls, location: str) -> "FeedbackStore":
+        """One that is there; nothing is made or changed.
+
+        Raises:
+            ConfigurationError, DataError, MissingExtraError, StoreError: see `data.feedback.tables.connect_to_read`.
+        """
+        return cls(connect_to_read(location))
 
     def close(self) -> None:
         """Leave the database."""
@@ -74,13 +87,14 @@ class FeedbackStore:
             rows = connection.execute(select(models.c.key, models.c.about)).all()
         return {key: _respondent(key, about) for key, about in rows}
 
-    def add(self, items: Sequence[Feedback]) -> list[Outcome]:
+    def add(self, items: Sequence[Feedback]) -> list[Stored]:
         """Store feedback, and take its posts off the review list.
 
-        Of feedback that was known, a text is stored that it lacked.
+        Of feedback that was known, a text is stored that it lacked. What has no id is known where the same reviewer
+        said the same of the answer last.
 
         Returns:
-            What became of each, once all of it is stored for good.
+            Of each its id and what became of it, once all of it is stored for good.
 
         Raises:
             StoreError: it may or may not be stored; send it again.
@@ -89,6 +103,8 @@ class FeedbackStore:
             return []
         rows = [_row(item) for item in items]
         with self.transaction() as connection:
+            one_at_a_time(connection)
+            _name(connection, rows)
             added = connection.execute(
                 insert_new(connection, feedback, "id").returning(feedback.c.id), _first_of_each(rows)
             )
@@ -104,8 +120,8 @@ class FeedbackStore:
                 new.discard(row["id"])
             accepted = [row for row, outcome in zip(rows, outcomes, strict=True) if outcome is not Outcome.TAKEN]
             _add_texts(connection, accepted)
-            _settle(connection, {row["answer"] for row in accepted})
-        return outcomes
+            _settle(connection, {row["text_hash"] for row in accepted})
+        return list(zip(ids, outcomes, strict=True))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """All feedback as it stands in the database: that on one post together, the latest first."""
@@ -118,6 +134,12 @@ class FeedbackStore:
         """How many there are."""
         with self.transaction(reads=True) as connection:
             return int(connection.scalar(select(sqlalchemy.func.count()).select_from(feedback)) or 0)
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Until the transaction ends no other one is here. In SQLite all are alone anyway; PostgreSQL is asked for it."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7241002)")
 
 
 def insert_new(connection: Connection, table: sqlalchemy.Table, key: str) -> Any:
@@ -156,12 +178,27 @@ def _row(item: Feedback) -> dict[str, Any]:
     }
 
 
+def _name(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Give an id to what was sent without: that of what the reviewer said last of the answer, where it is the same."""
+    answers = {row["answer"] for row in rows if row["id"] is None}
+    if not answers:
+        return
+    columns = (feedback.c.answer, feedback.c.reviewer, feedback.c.client, feedback.c.content, feedback.c.id)
+    told = connection.execute(select(*columns).where(feedback.c.answer.in_(answers)).order_by(feedback.c.number))
+    last = {tuple(whom): (content, id_) for *whom, content, id_ in told.all()}
+    for row in rows:
+        whom = (row["answer"], row["reviewer"], row["client"])
+        content, id_ = last.get(whom, (None, None))
+        if row["id"] is None:
+            row["id"] = id_ if content == row["content"] else uuid.uuid4().hex
+        last[whom] = (row["content"], row["id"])
+
+
 def _first_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of each id the first, in one order, or two transactions could each wait for the other."""
     first: dict[str, dict[str, Any]] = {}
     for row in rows:
         first.setdefault(row["id"], row)
-    return [first[id_] for id_ in sorted(first)]
+    return [*first.values()]
 
 
 def _add_texts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -171,12 +208,15 @@ def _add_texts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     if sent:
         of_one = feedback.update().where(feedback.c.id == sqlalchemy.bindparam("of"), lacking)
         connection.execute(of_one.values(text=sqlalchemy.bindparam("sent")), sent)
-    kept = select(posts.c.text).where(posts.c.answer == feedback.c.answer).scalar_subquery()
+    kept = select(posts.c.text).where(posts.c.text_hash == feedback.c.text_hash).limit(1).scalar_subquery()
     ids = [row["id"] for row in rows]
     connection.execute(feedback.update().where(feedback.c.id.in_(ids), lacking).values(text=kept))
 
 
-def _settle(connection: Connection, answers: set[str]) -> None:
+def _settle(connection: Connection, text_hashes: set[str]) -> None:
+    """Nobody is asked of these texts any more, however often they came."""
     connection.execute(
-        posts.update().where(posts.c.answer.in_(answers)).values(usefulness=None, claimed_by=None, claimed_until=0)
+        posts.update()
+        .where(posts.c.text_hash.in_(text_hashes))
+        .values(usefulness=None, claimed_by=None, claimed_until=0)
     )

@@ -155,6 +155,9 @@ def test_config_tells_values_and_origins(cli: Triage, monkeypatch: pytest.Monkey
     plain = json.loads(cli("config", "--json").stdout)
     assert plain["port"] == {"value": 81, "from": "TRIAGE_PORT"}
     assert "TRIAGE_PORT" in cli("config").stdout
+    monkeypatch.setenv("TRIAGE_FEEDBACK", "postgresql://ana:secret@host/triage?password=secret")
+    assert "host/triage" in cli("config").stdout
+    assert "secret" not in cli("config").stdout + cli("config", "--json").stdout
 
 
 WITHOUT_TRANSFORMERS = """

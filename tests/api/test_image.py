@@ -25,6 +25,8 @@ from dockerfile_parse import DockerfileParser
 
 from api.server import listen
 from api.settings import Settings
+from data.importing.sources.feedback import feedback_rows
+from data.tables.rows import Row
 from model.registry import Registry
 from tests.api.conftest import until
 from tests.api.image_root import Image, build, obstacle
@@ -278,9 +280,10 @@ def test_the_image_serves_is_healthy_and_ends_when_asked(image: Image, registry:
         began = time.time()
         until(running.ready)
         with httpx.Client(base_url=running.url) as client:
-            [result] = client.post("/classify", json={"text": "refund please order is late"}).json()["results"]
+            text = "refund please order is late"
+            [result] = client.post("/classify", json={"text": text}).json()["results"]
             assert result["status"] == "ok"
-            correction = {"answer": result["answer"], "labels": {"intent": "outage"}}
+            correction = {"answer": result["answer"], "labels": {"intent": "outage"}, "text": text}
             assert client.post("/feedback", json=correction).json()["summary"]["new"] == 1
             for page in ("/", "/docs", "/metrics"):
                 assert client.get(page).status_code == 200
@@ -293,5 +296,9 @@ def test_the_image_serves_is_healthy_and_ends_when_asked(image: Image, registry:
     assert "everybody who reaches this port can use" in said
     assert "telemetry" not in said
     assert (work / "volume" / "feedback.db").stat().st_uid == int(image.user.partition(":")[0])
+    copied = shutil.copy(work / "volume" / "feedback.db", work / "corrected.db")  # that file alone is all of it then
+    [row] = feedback_rows(str(copied), "feedback:corrected.db")
+    assert isinstance(row, Row)
+    assert (row.values["text"], row.values["intent"]) == (text, "outage")
     written = [path for path in image.root.rglob("*") if path.lstat().st_mtime > began]
     assert written == []

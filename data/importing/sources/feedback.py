@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-from data.errors import DataError
 from data.feedback.records import Respondent
 from data.feedback.store import FeedbackStore
-from data.feedback.tables import url_of
 from data.importing.persons import pseudonym
 from data.tables.rows import BadRow, Row
 from data.taxonomy import NO_LABEL
@@ -26,10 +23,9 @@ def feedback_rows(location: str, name: str) -> Iterator[Row | BadRow]:
         name: as messages call it.
 
     Raises:
-        ConfigurationError, MissingExtraError, StoreError: as `FeedbackStore.open`.
-        DataError: there is no such file.
+        ConfigurationError, DataError, MissingExtraError, StoreError: as `FeedbackStore.open_to_read`.
     """
-    store = _opened(location)
+    store = FeedbackStore.open_to_read(location)
     try:
         models = store.models()
         posts = groupby(store.rows(), key=lambda row: row["text_hash"])
@@ -43,26 +39,15 @@ def judged_heads(location: str) -> list[str]:
     """The heads of which a right label was told, in the order of the taxonomies.
 
     Raises:
-        ConfigurationError, MissingExtraError, StoreError: as `FeedbackStore.open`.
-        DataError: there is no such file.
+        ConfigurationError, DataError, MissingExtraError, StoreError: as `FeedbackStore.open_to_read`.
     """
-    store = _opened(location)
+    store = FeedbackStore.open_to_read(location)
     try:
         judged = {head for row in store.rows() for head in row["labels"]}
         known = dict.fromkeys(head for model in store.models().values() for head in model.heads)
         return [head for head in known if head in judged]
     finally:
         store.close()
-
-
-def _opened(location: str) -> FeedbackStore:
-    """A store that is there: who only reads makes none."""
-    url = url_of(location)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise DataError(
-            f"{url.database}: there is no feedback; name the file or URL that the service has as `feedback`"
-        )
-    return FeedbackStore.open(location)
 
 
 def _row(
@@ -72,11 +57,7 @@ def _row(
     Args:
         judgements: of one post, the latest first.
     """
-    labels: dict[str, str] = {}
-    for judgement in reversed(judgements):
-        labels |= {head: NO_LABEL if label is None else label for head, label in judgement["labels"].items()}
-        # That a label is wrong says nothing against one that was told by somebody who knew.
-    values: dict[str, Any] = dict(labels)
+    values: dict[str, Any] = dict(_labels(judgements))
     text = next((judgement["text"] for judgement in judgements if judgement["text"] is not None), None)
     latest = judgements[0]
     values |= {
@@ -88,6 +69,20 @@ def _row(
     if text is None:
         return row.bad("the text was not kept: run the service with --store-text, or send it with the feedback", "text")
     return row
+
+
+def _labels(judgements: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The label of each head that was told last, unless it was taken back."""
+    told: dict[str, tuple[str, str | None]] = {}
+    for judgement in reversed(judgements):
+        for head in judgement["wrong"]:
+            # It is the label of the answer that is wrong: that says nothing against another one of somebody who knew.
+            label, reviewer = told.get(head, (None, None))
+            if label == judgement["said"][head][0] or reviewer == judgement["reviewer"]:
+                told.pop(head, None)
+        for head, right in judgement["labels"].items():
+            told[head] = (NO_LABEL if right is None else right, judgement["reviewer"])
+    return {head: label for head, (label, _) in told.items()}
 
 
 def _provenance(judgement: Mapping[str, Any], model: Respondent) -> dict[str, Any]:

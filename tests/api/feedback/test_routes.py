@@ -1,8 +1,10 @@
 """Feedback and review over a real socket, into a real store."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Timer
@@ -37,6 +39,14 @@ def keeping(bundle: Bundle, location: str) -> Iterator[Client]:
     strict = replace(bundle, policy=bundle.policy.model_copy(update={"heads": heads}))
     with serving_app(strict, feedback=location, store_text=True) as started:
         yield started
+
+
+@contextmanager
+def blocked(location: str) -> Iterator[None]:
+    """Nothing can be stored meanwhile."""
+    with closing(sqlite3.connect(location, isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        yield
 
 
 def asked(client: Client, *texts: str) -> list[str]:
@@ -137,6 +147,8 @@ def test_what_is_wrong_fails_alone(client: Client) -> None:
         (b'{"feedback": [{"answer": "x", "labels": {"intent": 3}}]}', 422, "invalid_request"),
         (b'{"feedback": [{"answer": "x", "time": "2026-01-01T00:00:00"}]}', 422, "invalid_request"),
         (b'{"feedback": [{"answer": "x", "time": "0001-01-01T00:00:00+14:00"}]}', 422, "invalid_request"),
+        (b'{"feedback": [{"answer": "x", "time": "9999-12-31T23:59:59.999999Z"}]}', 422, "invalid_request"),
+        (b'{"feedback": [{"answer": "x", "time": "1969-12-31T23:59:59Z"}]}', 422, "invalid_request"),
         (b'{"answer": "x", "texxt": "a secret"}', 422, "invalid_request"),
         (b'{"feedback": [' + b", ".join([b'{"answer": "x"}'] * 1001) + b"]}", 413, "too_many_posts"),
     ],
@@ -184,13 +196,44 @@ def test_a_locked_store_is_waited_for(client: Client, location: str) -> None:
 
 def test_an_answer_does_not_wait_for_long_for_a_store_that_hangs(keeping: Client, location: str) -> None:
     asked(keeping, "the tables are made by now")
-    blocker = sqlite3.connect(location, isolation_level=None, check_same_thread=False)
-    blocker.execute("BEGIN IMMEDIATE")
-    asked(keeping, TEXT)  # while nothing can be stored
-    assert keeping.get("/livez").status_code == 200
-    blocker.execute("COMMIT")
-    blocker.close()
+    with blocked(location):
+        asked(keeping, TEXT)  # while nothing can be stored
+        assert keeping.get("/livez").status_code == 200
     until(lambda: keeping.get("/review").json()["open"] == 2)
+
+
+def test_a_store_that_hangs_is_not_waited_for_longer_than_a_request_may_take(bundle: Bundle, location: str) -> None:
+    with serving_app(bundle, feedback=location, timeout_seconds=0.3) as client:
+        [answer] = asked(client, TEXT)
+        sent(client, {"answer": answer, "wrong": ["intent"]})
+        with blocked(location):
+            response = client.post("/feedback", json={"answer": answer, "wrong": ["urgency"]})
+        assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
+        until(lambda: client.post("/feedback", json={"answer": answer, "wrong": ["urgency"]}).status_code == 200)
+
+
+def test_bodies_that_wait_for_the_store_count_as_held(bundle: Bundle, location: str) -> None:
+    with serving_app(bundle, feedback=location, max_queued_bytes=6000, max_body_bytes=5000) as client:
+        [answer] = asked(client, TEXT)
+        body = {"answer": answer, "wrong": ["intent"], "reviewer": "ana"}
+        sent(client, body)
+        padded = json.dumps(body).encode() + b" " * 4000
+        headers = {"Content-Type": "application/json"}
+        with ThreadPoolExecutor(1) as thread:
+            with blocked(location):
+                waiting = thread.submit(client.post, "/feedback", content=padded, headers=headers)
+                until(lambda: client.post("/feedback", content=padded, headers=headers, timeout=0.5).status_code == 429)
+            assert waiting.result().status_code == 200
+
+
+def test_posts_whose_time_is_over_are_deleted_also_where_none_are_kept_any_more(bundle: Bundle, location: str) -> None:
+    with serving_app(bundle, feedback=location, store_text=True) as client:
+        asked(client, TEXT)
+    with closing(sqlite3.connect(location)) as database:
+        assert database.execute("UPDATE posts SET time = 0").rowcount == 1
+        database.commit()
+    with serving_app(bundle, feedback=location), closing(sqlite3.connect(location)) as database:
+        until(lambda: database.execute("SELECT count(*) FROM posts").fetchone() == (0,))
 
 
 def test_without_feedback_answers_have_no_id(bundle: Bundle) -> None:

@@ -44,17 +44,23 @@ def store(location: str) -> Iterator[FeedbackStore]:
     opened.close()
 
 
-def judged(id_: str, intent: str | None = "refund", *, post: str = "a", at: float = 1.0, **other: object) -> Feedback:
+def hash_of(post: str) -> str:
+    return post.encode().hex().zfill(32)
+
+
+def judged(
+    id_: str | None, intent: str | None = "refund", *, post: str = "a", at: float = 1.0, **other: object
+) -> Feedback:
     """Feedback on an answer of `MODEL` to a post."""
     said = Said(
         MODEL.key,
-        post.encode().hex().zfill(32),
+        hash_of(post),
         1_700_000_000,
         "review",
         {"intent": ("outage", 0.4), "urgency": ("low", 0.9)},
     )
     plain: dict[str, object] = {
         "answer": f"answer-{post}", "labels": {"intent": intent}, "wrong": (), "reviewer": "ana", "client": None,
-        "judged": at, "saw_answer": True, "text": None,
+        "judged": at, "saw_answer": True, "text": None, "said": said,
     }  # fmt: skip
-    return Feedback(id=id_, said=said, **{**plain, **other})  # type: ignore[arg-type]  # a test's own words
+    return Feedback(id=id_, **{**plain, **other})  # type: ignore[arg-type]  # a test's own words

@@ -1,11 +1,13 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from data.feedback.records import KeptPost
 from data.feedback.review_list import ReviewList
 from data.feedback.store import FeedbackStore
-from tests.data.feedback.conftest import MODEL, judged
+from tests.data.feedback.conftest import MODEL, hash_of, judged
 
 NOW = 1_700_000_000.0
 CLAIM = 900.0
@@ -15,6 +17,7 @@ def post(name: str, usefulness: float | None, intent: str = "refund", time: int 
     return KeptPost(
         f"answer-{name}",
         f"text of {name}",
+        hash_of(name),
         MODEL.key,
         '{"labels": {}}',
         time,
@@ -97,3 +100,44 @@ def test_reviewers_who_claim_at_the_same_time_never_get_the_same_post(posts: Rev
         claimed = [*threads.map(lambda reviewer: names(posts.claim(f"reviewer {reviewer}", 5, {}, NOW)), range(8))]
     flat = [name for part in claimed for name in part]
     assert len(flat) == len(set(flat)) == 40
+
+
+def test_a_text_that_came_often_is_asked_of_once_and_settled_as_one(posts: ReviewList, store: FeedbackStore) -> None:
+    same = post("a", 0.9)
+    posts.keep([same, replace(same, answer="answer-a2"), post("b", 0.8)])
+    posts.keep([replace(same, answer="answer-a3")])
+    assert names(posts.open(10, {}, NOW)) == ["a", "b"]
+    store.add([judged("1", post="a")])
+    posts.keep([replace(same, answer="answer-a4")])
+    assert names(posts.open(10, {}, NOW)) == ["b"]
+
+
+def test_who_claims_gets_their_own_posts_first(posts: ReviewList) -> None:
+    posts.keep([post("a", 0.9), post("b", 0.8), post("c", 0.7)])
+    posts.claim_these("ana", ["answer-c"], NOW)
+    assert names(posts.claim("ana", 2, {}, NOW)) == ["c", "a"]
+
+
+def test_a_name_may_hold_any_character(posts: ReviewList) -> None:
+    posts.keep([post("a", 0.9)])
+    assert names(posts.claim("a\0na", 1, {}, NOW)) == ["a"]
+    assert posts.release("a\0na", ["answer-a"]) == 1
+
+
+def test_of_many_open_posts_only_the_best_are_read(tmp_path: Path) -> None:
+    store = FeedbackStore.open(str(tmp_path / "feedback.db"))
+    plans = []
+    with store.transaction(reads=True) as connection:
+        for query in (
+            "SELECT answer FROM posts WHERE usefulness IS NOT NULL AND kind = 'x' ORDER BY usefulness DESC, answer",
+            "SELECT count(kind) FROM posts WHERE usefulness IS NOT NULL",
+            "SELECT answer FROM posts WHERE usefulness IS NOT NULL AND claimed_by = 'ana' AND claimed_until > 0",
+        ):
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")
+            plans.append(" ".join(str(row[-1]) for row in plan))
+    store.close()
+    best, count, own = plans
+    assert "COVERING INDEX open_posts_of_a_kind" in best
+    assert "COVERING INDEX open_posts_of_a_kind" in count
+    assert "INDEX posts_by_reviewer" in own
+    assert "TEMP B-TREE" not in " ".join(plans)

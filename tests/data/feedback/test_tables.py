@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,10 @@ def test_postgresql_is_reached_by_the_driver_that_comes_with_the_project(scheme:
     assert url_of(f"{scheme}://ana@host/triage").drivername == "postgresql+psycopg"
 
 
-@pytest.mark.parametrize("location", ["mysql://ana@host/triage", "://", "http://host"])
+@pytest.mark.parametrize(
+    "location",
+    ["mysql://ana@host/triage", "://", "http://host", "sqlite://", "sqlite:///:memory:", "sqlite:///a?mode=memory"],
+)
 def test_other_places_are_refused(location: str) -> None:
     with pytest.raises(ConfigurationError, match="expected"):
         url_of(location)
@@ -28,10 +32,22 @@ def test_a_driver_that_is_not_installed_is_told_before_anything_is_opened(monkey
 
 
 def test_no_message_holds_the_password() -> None:
-    for wrong in ("postgresql://ana:secret@127.0.0.1:1/triage", "postgresql://ana:secret@:x/triage"):
+    for wrong in (
+        "postgresql://ana:secret@127.0.0.1:1/triage",
+        "postgresql://127.0.0.1:1/triage?user=ana&password=secret",
+        "postgresql://ana:secret@:x/triage",
+    ):
         with pytest.raises((ConfigurationError, StoreError)) as caught:
             connect(wrong)
         assert "secret" not in str(caught.value)
+
+
+def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    engine = connect(str(tmp_path / "feedback.db"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM feedback")
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    engine.dispose()
 
 
 def test_what_is_committed_is_on_the_disk(tmp_path_factory: pytest.TempPathFactory) -> None:
