@@ -9,7 +9,6 @@ import hashlib
 import random
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from data.errors import TriageError
@@ -26,10 +25,6 @@ _STEPS = 65_535  # of a confidence
 
 class InvalidAnswerError(TriageError):
     """It is no answer's id, or a damaged one."""
-
-
-class UnknownModelError(TriageError):
-    """The id is of an answer by a model that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,45 +72,50 @@ class AnswerIds:
         return base64.urlsafe_b64encode(packed + _CHECK.pack(zlib.crc32(packed))).rstrip(b"=").decode()
 
 
-def read_answer_id(answer: str, find: Callable[[str], Respondent | None]) -> Said:
-    """What an id says.
+@dataclass(frozen=True, slots=True)
+class AnswerId:
+    """What an id says, with the model's labels by their places.
 
-    Args:
-        find: the model of a key.
-
-    Raises:
-        InvalidAnswerError, UnknownModelError: see there.
+    Attributes:
+        model: key of the respondent.
+        heads: place of the label and steps of confidence, in the order of the taxonomy.
     """
-    packed = _unpacked(answer)
-    _, action, time, model, hashed, _ = _ANSWER.unpack_from(packed)
-    respondent = find(model.hex())
-    if respondent is None:
-        raise UnknownModelError("the answer is by a model that this store has never seen")
-    heads = [*_HEAD.iter_unpack(packed[_ANSWER.size :])]
-    if action >= len(ACTIONS) or len(heads) != len(respondent.heads):
-        raise InvalidAnswerError("the answer's id is damaged")
-    labels = {}
-    for (name, known), (place, steps) in zip(respondent.heads.items(), heads, strict=True):
-        if place >= len(known):
+
+    model: str
+    text_hash: str
+    time: int
+    action: int
+    heads: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def read(cls, answer: str) -> "AnswerId":
+        """Unpack an id.
+
+        Raises:
+            InvalidAnswerError: it is none.
+        """
+        packed = _unpacked(answer)
+        _, action, time, model, hashed, _ = _ANSWER.unpack_from(packed)
+        heads = tuple((place, steps) for place, steps in _HEAD.iter_unpack(packed[_ANSWER.size :]))
+        return cls(model.hex(), hashed.hex(), time, action, heads)
+
+    def said(self, respondent: Respondent) -> Said:
+        """What it says, in the words of the model that answered.
+
+        Raises:
+            InvalidAnswerError: that model could not have answered so.
+        """
+        known = respondent.heads
+        fits = len(self.heads) == len(known) and all(
+            place < len(labels) for (place, _), labels in zip(self.heads, known.values(), strict=True)
+        )
+        if not fits or self.action >= len(ACTIONS):
             raise InvalidAnswerError("the answer's id is damaged")
-        labels[name] = (known[place], round(steps / _STEPS, 4))
-    return Said(respondent.key, hashed.hex(), time, ACTIONS[action], labels)
-
-
-def key_in(answer: str) -> str | None:
-    """The key of the model that an id names; `None` where it is no id."""
-    try:
-        return str(_ANSWER.unpack_from(_unpacked(answer))[3].hex())
-    except InvalidAnswerError:
-        return None
-
-
-def hash_in(answer: str) -> str | None:
-    """What an id says of the text that was answered; `None` where it is no id."""
-    try:
-        return str(_ANSWER.unpack_from(_unpacked(answer))[4].hex())
-    except InvalidAnswerError:
-        return None
+        labels = {
+            name: (labels[place], round(steps / _STEPS, 4))
+            for (name, labels), (place, steps) in zip(known.items(), self.heads, strict=True)
+        }
+        return Said(self.model, self.text_hash, self.time, ACTIONS[self.action], labels)
 
 
 def hash_of(text: str) -> str:

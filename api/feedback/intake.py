@@ -1,10 +1,10 @@
 """From feedback as it was sent to feedback as it is stored; one that is wrong fails alone."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.feedback.answer_ids import InvalidAnswerError, UnknownModelError, hash_of, key_in, read_answer_id
+from api.feedback.answer_ids import AnswerId, InvalidAnswerError, hash_of
 from api.feedback.desk import Desk
 from api.feedback.schemas import FeedbackErrorCode, FeedbackIn
 from data.feedback.records import Feedback, Respondent, Said
@@ -39,8 +39,14 @@ async def take(
     Raises:
         Problem: the store fails.
     """
-    models = await desk.find({key for item in items if (key := key_in(item.answer))})
-    read = [_read(item, models, client, max_characters) for item in items]
+    answers = [_answer(item) for item in items]
+    models = await desk.find({answer.model for answer in answers if isinstance(answer, AnswerId)})
+    read = [
+        _read(item, answer, models.get(answer.model), client, max_characters)
+        if isinstance(answer, AnswerId)
+        else answer
+        for item, answer in zip(items, answers, strict=True)
+    ]
     stored = iter(await desk.add([item for item in read if isinstance(item, Feedback)]))
     return [_outcome(item, next(stored)) if isinstance(item, Feedback) else item for item in read]
 
@@ -52,16 +58,23 @@ def _outcome(item: Feedback, stored: Stored) -> Taken | Refusal:
     return Taken(item, id_, outcome)
 
 
-def _read(
-    item: FeedbackIn, models: Mapping[str, Respondent], client: str | None, max_characters: int
-) -> Feedback | Refusal:
+def _answer(item: FeedbackIn) -> AnswerId | Refusal:
     try:
-        said = read_answer_id(item.answer, models.get)
+        return AnswerId.read(item.answer)
     except InvalidAnswerError as error:
         return Refusal(FeedbackErrorCode.ANSWER_INVALID, str(error))
-    except UnknownModelError as error:
-        return Refusal(FeedbackErrorCode.MODEL_UNKNOWN, str(error))
-    refusal = _judged(item, models[said.model]) or _text(item, said, max_characters)
+
+
+def _read(
+    item: FeedbackIn, answer: AnswerId, model: Respondent | None, client: str | None, max_characters: int
+) -> Feedback | Refusal:
+    if model is None:
+        return Refusal(FeedbackErrorCode.MODEL_UNKNOWN, "the answer is by a model that this store has never seen")
+    try:
+        said = answer.said(model)
+    except InvalidAnswerError as error:
+        return Refusal(FeedbackErrorCode.ANSWER_INVALID, str(error))
+    refusal = _judged(item, model) or _text(item, said, max_characters)
     if refusal:
         return refusal
     return Feedback(

@@ -13,7 +13,7 @@ import numpy as np
 from api.answers import Answer as Item
 from api.answers import Labelled, answer, prepare, result, summary
 from api.bodies import JSON
-from api.feedback.answer_ids import hash_in, hash_of
+from api.feedback.answer_ids import AnswerId, hash_of
 from api.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, STATUS, ProblemDocument
 from api.schemas import Options
 from api.served_model import ServedModel
@@ -146,7 +146,7 @@ class Known:
                 others = [name for name, other in self._versions.items() if _same(rest, other.posts[place].result)]
                 as_whom = f"version {others[0]} answers" if others else "no version answers"
                 return f"result {index} of version {version} is as {as_whom} that post"
-            if hash_in(found["answer"]) != hash_of(self.texts[place]):
+            if AnswerId.read(found["answer"]).text_hash != hash_of(self.texts[place]):
                 return f"result {index} has the answer's id of another text"
         return None
 

@@ -4,12 +4,10 @@ import pytest
 
 from api.answers import Labelled
 from api.feedback.answer_ids import (
+    AnswerId,
     AnswerIds,
     InvalidAnswerError,
-    UnknownModelError,
     hash_of,
-    key_in,
-    read_answer_id,
 )
 from data.feedback.records import Respondent
 from model.bundle import Bundle
@@ -33,12 +31,8 @@ def ids(bundle: Bundle) -> AnswerIds:
     return AnswerIds.of(bundle)
 
 
-def find(ids: AnswerIds) -> dict[str, Respondent]:
-    return {ids.respondent.key: ids.respondent}
-
-
 def test_an_id_says_what_was_answered(ids: AnswerIds, decision: Decision) -> None:
-    said = read_answer_id(ids.make("my order is late", decision, NOW), find(ids).get)
+    said = AnswerId.read(ids.make("my order is late", decision, NOW)).said(ids.respondent)
     assert said.model == ids.respondent.key
     assert said.text_hash == hash_of("my order is late") != hash_of("my order is Late")
     assert said.time == NOW
@@ -62,28 +56,20 @@ def test_a_change_of_any_character_is_noticed(ids: AnswerIds, decision: Decision
     # The last character may hold bits that say nothing.
     for place in range(len(answer) - 1):
         other = "A" if answer[place] != "A" else "B"
-        with pytest.raises((InvalidAnswerError, UnknownModelError)):
-            read_answer_id(answer[:place] + other + answer[place + 1 :], find(ids).get)
+        with pytest.raises(InvalidAnswerError):
+            AnswerId.read(answer[:place] + other + answer[place + 1 :])
 
 
 @pytest.mark.parametrize("answer", ["", "x", "é" * 67, "A" * 67, "A" * 500, "====", "not an id at all!"])
-def test_what_is_no_id_is_refused(answer: str, ids: AnswerIds) -> None:
+def test_what_is_no_id_is_refused(answer: str) -> None:
     with pytest.raises(InvalidAnswerError, match="send `answer` as /classify gave it"):
-        read_answer_id(answer, find(ids).get)
-    assert key_in(answer) is None
-
-
-def test_a_model_that_is_not_known_is_told_from_a_damaged_id(ids: AnswerIds, decision: Decision) -> None:
-    answer = ids.make("my order is late", decision, NOW)
-    assert key_in(answer) == ids.respondent.key
-    with pytest.raises(UnknownModelError):
-        read_answer_id(answer, lambda _: None)
+        AnswerId.read(answer)
 
 
 def test_an_id_of_a_model_with_other_heads_is_damaged(ids: AnswerIds, decision: Decision) -> None:
     few = Respondent(ids.respondent.key, "toy", "1", "", "", "", {"intent": ("only",)})
     with pytest.raises(InvalidAnswerError):
-        read_answer_id(ids.make("x", decision, NOW), {few.key: few}.get)
+        AnswerId.read(ids.make("x", decision, NOW)).said(few)
 
 
 def test_answers_of_the_command_line_have_none(decision: Decision, bundle: Bundle) -> None:

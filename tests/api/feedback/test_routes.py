@@ -222,7 +222,8 @@ def test_bodies_that_wait_for_the_store_count_as_held(bundle: Bundle, location: 
         with ThreadPoolExecutor(1) as thread:
             with blocked(location):
                 waiting = thread.submit(client.post, "/feedback", content=padded, headers=headers)
-                until(lambda: client.post("/feedback", content=padded, headers=headers, timeout=0.5).status_code == 429)
+                question = b'{"text": "my order"}' + b" " * 4000
+                until(lambda: client.post("/classify", content=question, headers=headers).status_code == 429)
             assert waiting.result().status_code == 200
 
 
