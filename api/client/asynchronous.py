@@ -57,10 +57,12 @@ class AsyncClient:
             patience: seconds after the first attempt of a request, in which others may begin; 0 makes one attempt.
             timeout: seconds of one attempt; the service has 30 for an answer by default.
             in_flight: requests under way at a time, of one stream.
-            options: of `httpx.AsyncClient`, such as `verify` for the certificate of the service.
+            options: of `httpx.AsyncClient`, such as `verify` for the certificate of the service. `headers` go with
+                every request; where they name them too, `Authorization` is that of the key, and `Content-Type` and
+                `X-Deadline-Ms` are the client's. `limits` and `base_url` cannot be given.
 
         Raises:
-            ConfigurationError: this is no URL of a service, or no key.
+            ConfigurationError: this is no URL of a service, or no key, or an option that cannot be given.
         """
         self.in_flight = in_flight
         self._connection = Connection(url, key, patience, timeout, options)

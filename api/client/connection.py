@@ -22,6 +22,10 @@ _KEY = re.compile(r"[!-~]+")
 # A request that is cancelled while it waits for one of a limited number of connections takes it with it for good
 # (encode/httpcore#1093). So they are not limited here: the window of a stream limits them.
 _CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=16)
+_NO_OPTIONS = {
+    "base_url": "the URL of the service is the first argument",
+    "limits": "connections are not limited here; `in_flight` says how many requests of a stream are under way",
+}
 _BACK_OFF = wait_random_exponential(multiplier=0.1, max=10)
 
 _NOT_PASSING = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.DecodingError, httpx.TooManyRedirects)
@@ -38,18 +42,22 @@ class Connection:
             options: further ones of `httpx.AsyncClient`.
 
         Raises:
-            ConfigurationError: this is no URL of a service, or no key.
+            ConfigurationError: this is no URL of a service, or no key, or an option that cannot be given.
         """
         if key is not None and not _KEY.fullmatch(key):
             raise ConfigurationError("the key holds characters that no key has, such as the end of a line")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        for name, told in _NO_OPTIONS.items():
+            if name in options:
+                raise ConfigurationError(f"{name} is no option of a client: {told}")
+        headers = httpx.Headers(options.get("headers"))  # which find a name in whatever case
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
         try:
             self._http = httpx.AsyncClient(
                 base_url=url,
-                headers=headers,
                 timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),  # an attempt has one for all of it
                 limits=_CONNECTIONS,
-                **options,
+                **{**options, "headers": headers},
             )
         except httpx.InvalidURL as error:
             raise ConfigurationError(f"the URL of the service cannot be read: {error}") from error

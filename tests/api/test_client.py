@@ -17,6 +17,7 @@ from data.errors import ConfigurationError, TriageError
 from data.posts import Post
 from tests.api.clients import Ask
 from tests.api.conftest import Serving
+from tests.api.scripted import scripted
 
 HEAVY = ("fastapi", "starlette", "uvicorn", "onnxruntime", "numpy", "pyarrow", "torch")
 SECRET = "xyzzy-plugh-4711"
@@ -164,6 +165,30 @@ def test_what_can_be_no_service_is_told_at_once(kind: type, given: tuple[str, st
     with pytest.raises(ConfigurationError) as raised:
         kind(given[0], key=given[1])
     assert "key\n" not in str(raised.value)
+
+
+HEADERS = {"X-Team": "billing", "authorization": "Basic abc", "content-type": "text/plain"}
+
+
+@pytest.mark.parametrize("headers", [HEADERS, list(HEADERS.items()), httpx.Headers(HEADERS)])
+def test_headers_of_the_caller_go_along(ask: Ask, headers: Any) -> None:
+    """But for those that say who asks, where there is a key, and what is sent."""
+    with scripted() as service:
+        ask(service.url, lambda triage: triage.classify("late"), headers=headers, key="k-1")
+        ask(service.url, lambda triage: triage.classify("late"), headers=headers)
+    seen = [httpx.Headers(asked.headers) for asked in service.asked]
+    assert [headers["X-Team"] for headers in seen] == ["billing"] * 2
+    assert [headers.get_list("Authorization") for headers in seen] == [["Bearer k-1"], ["Basic abc"]]
+    assert [headers.get_list("Content-Type") for headers in seen] == [["application/json"]] * 2
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    ("option", "told"), [({"limits": httpx.Limits()}, "limits.*`in_flight`"), ({"base_url": "http://x"}, "base_url")]
+)
+def test_an_option_that_cannot_be_given_is_told(kind: type, option: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        kind("http://localhost", **option)
 
 
 def test_nobody_there(ask: Ask) -> None:
