@@ -102,7 +102,7 @@ class AsyncClient:
     ) -> list[Result]:
         """Label posts, in as many requests as it takes; the arguments are those of `classify`."""
         ends = _end_of(deadline)
-        batcher = await self.batcher(top_k, heads)
+        batcher = await self.batcher(top_k, heads, ends)
         results = windowed(posts, batcher, lambda batch: self.label(batch, ends), self.in_flight)
         return [result async for result in results]
 
@@ -198,13 +198,19 @@ class AsyncClient:
             parsed(Labelled, await self._connection.post("/classify", body, ends)).results if body else []
         )
 
-    async def batcher(self, top_k: int = 0, heads: Sequence[str] | None = None) -> Batcher[Result]:
-        """What gathers posts into requests that this service takes."""
-        return Batcher(await self._bounds(), Envelope.of_posts(top_k, heads))
+    async def batcher(
+        self, top_k: int = 0, heads: Sequence[str] | None = None, ends: float = math.inf
+    ) -> Batcher[Result]:
+        """What gathers posts into requests that this service takes.
 
-    async def _bounds(self) -> Limits:
+        Args:
+            ends: as for `label`, for the question what it takes.
+        """
+        return Batcher(await self._bounds(ends), Envelope.of_posts(top_k, heads))
+
+    async def _bounds(self, ends: float = math.inf) -> Limits:
         if self._limits is None:
-            limits = parsed(Served, await self._connection.get("/model")).limits
+            limits = parsed(Served, await self._connection.get("/model", ends=ends)).limits
             self._limits = Limits(min(limits.max_posts, _ENTRIES), min(limits.max_body_bytes, _BYTES))
         return self._limits
 

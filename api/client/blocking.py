@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, 
 from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -66,8 +67,10 @@ class Client:
         deadline: float | None = None,
     ) -> list[Result]:
         """Label posts, in as many requests as it takes."""
+        began = monotonic()
         given = list(posts)  # on the caller's own thread
-        return self._run(partial(self._client.classify_many, given, top_k=top_k, heads=heads, deadline=deadline))
+        left = None if deadline is None else deadline - (monotonic() - began)
+        return self._run(partial(self._client.classify_many, given, top_k=top_k, heads=heads, deadline=left))
 
     def stream(
         self, posts: Iterable[AnyPost], *, top_k: int = 0, heads: Sequence[str] | None = None

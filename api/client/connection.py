@@ -77,19 +77,22 @@ class Connection:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
-    async def get(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
+    async def get(self, path: str, params: Mapping[str, Any] | None = None, ends: float = math.inf) -> bytes:
         """Ask for something.
+
+        Args:
+            ends: time of the event loop after which an answer is of no use.
 
         Raises:
             RefusedError, UnreachableError: after the last attempt.
         """
-        return await self._send(self._http.build_request("GET", path, params=params))
+        return await self._send(self._http.build_request("GET", path, params=params), ends)
 
     async def post(self, path: str, body: bytes, ends: float = math.inf) -> bytes:
         """Send JSON.
 
         Args:
-            ends: time of the event loop after which an answer is of no use.
+            ends: as for `get`.
 
         Raises:
             RefusedError, UnreachableError: after the last attempt.

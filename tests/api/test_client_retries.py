@@ -4,13 +4,14 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
-from api.client import Answered, Client, RefusedError, UnreachableError
+from api.client import Answered, Client, RefusedError, ServiceError, UnreachableError
 from api.client.errors import read_retry_after
 from tests.api.clients import Ask
 from tests.api.scripted import Asked, Handler, Step, answers, labelled, refuses, scripted, sends
@@ -137,6 +138,26 @@ def test_a_silent_service_is_given_up_at_the_deadline(ask: Ask) -> None:
         pytest.raises(UnreachableError, match="no answer within"),
     ):
         ask(service.url, lambda triage: triage.classify("late", deadline=0.2), timeout=10 * PATIENCE)
+
+
+@pytest.mark.parametrize("step", [refuses(503, "loading"), hangs(threading.Event())], ids=["loading", "silent"])
+def test_a_deadline_holds_for_the_question_what_a_request_may_hold(ask: Ask, step: Step) -> None:
+    began = time.monotonic()
+    with scripted(otherwise=step) as service, pytest.raises(ServiceError):
+        ask(service.url, lambda triage: triage.classify_many(["late"], deadline=0.5), patience=20, timeout=4)
+    assert time.monotonic() - began < 3
+    assert {asked.path for asked in service.asked} == {"/model"}
+
+
+def test_a_deadline_counts_the_time_that_the_posts_took_to_be_read(ask: Ask) -> None:
+    def posts() -> Iterator[str]:
+        time.sleep(0.2)
+        yield "late"
+
+    with scripted() as service:
+        ask(service.url, lambda triage: triage.classify_many(posts(), deadline=PATIENCE))
+    [asked] = service.classified()
+    assert 0 < int(asked.headers["X-Deadline-Ms"]) <= 1000 * (PATIENCE - 0.2)
 
 
 NO_ANSWERS = [
