@@ -3,13 +3,15 @@
 import asyncio
 import json
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from api.client.batches import AnyPost, Batch, Batcher, Envelope, Limits, encoded
+from api.client.batches import AnyPost, Batch, Batcher, Envelope, Fit, Limits, ResultT, encoded, fitted
 from api.client.connection import Connection
 from api.client.corrections import FEEDBACK, AnyCorrection, encoded_correction
+from api.client.errors import RefusedError
 from api.client.results import (
     Labelled,
     NotStored,
@@ -31,6 +33,7 @@ IN_FLIGHT = 4
 _ENTRIES = 128
 _BYTES = 64 * 1024
 _UNBOUNDED = Limits(1, 2**63)
+_TOO_MUCH = ("too_many_posts", "body_too_large")
 
 
 class AsyncClient:
@@ -89,7 +92,7 @@ class AsyncClient:
         """
         batcher = Batcher[Result](_UNBOUNDED, Envelope.of_posts(top_k, heads))
         batcher.add(encoded(post, batcher.room))
-        [result] = await self.label(batcher.take(), _end_of(deadline))
+        [result] = await self._labelled(batcher.take(), _end_of(deadline))  # there is nothing to be split
         return result
 
     async def classify_many(
@@ -143,9 +146,7 @@ class AsyncClient:
         for place, entry in enumerate(entries, 1):
             batcher.add(entry)
             if place == len(entries) or not batcher.fits(entries[place]):
-                batch = batcher.take()
-                answer = await self._connection.post("/feedback", batch.body or b"")
-                results += batch.completed(parsed(Received, answer).results)
+                results += await self._all_of(batcher.take(), self._stored, lambda entry, room: entry)
         return results
 
     async def review(self, limit: int = 20, labels: Mapping[str, str] | None = None) -> ReviewResponse:
@@ -193,10 +194,7 @@ class AsyncClient:
         Args:
             ends: time of the event loop after which they are of no use.
         """
-        body = batch.body
-        return batch.completed(
-            parsed(Labelled, await self._connection.post("/classify", body, ends)).results if body else []
-        )
+        return await self._all_of(batch, partial(self._labelled, ends=ends), fitted, ends)
 
     async def batcher(
         self, top_k: int = 0, heads: Sequence[str] | None = None, ends: float = math.inf
@@ -208,11 +206,40 @@ class AsyncClient:
         """
         return Batcher(await self._bounds(ends), Envelope.of_posts(top_k, heads))
 
+    async def _labelled(self, batch: Batch[Result], ends: float) -> list[Result]:
+        body = batch.body
+        return batch.completed(
+            parsed(Labelled, await self._connection.post("/classify", body, ends)).results if body else []
+        )
+
+    async def _stored(self, batch: Batch[Stored | NotStored]) -> list[Stored | NotStored]:
+        answer = await self._connection.post("/feedback", batch.body or b"")
+        return batch.completed(parsed(Received, answer).results)
+
+    async def _all_of(
+        self,
+        batch: Batch[ResultT],
+        ask: Callable[[Batch[ResultT]], Awaitable[list[ResultT]]],
+        fit: Fit[ResultT],
+        ends: float = math.inf,
+    ) -> list[ResultT]:
+        """The results of a batch; in parts where it is too much for the service, which takes none of it then."""
+        try:
+            return await ask(batch)
+        except RefusedError as error:
+            if error.code not in _TOO_MUCH:
+                raise
+        limits = await self._asked_bounds(ends)  # it was restarted with smaller ones
+        return [result for part in batch.split(limits, fit) for result in await ask(part)]
+
     async def _bounds(self, ends: float = math.inf) -> Limits:
-        if self._limits is None:
-            limits = parsed(Served, await self._connection.get("/model", ends=ends)).limits
-            self._limits = Limits(min(limits.max_posts, _ENTRIES), min(limits.max_body_bytes, _BYTES))
-        return self._limits
+        return self._limits or await self._asked_bounds(ends)
+
+    async def _asked_bounds(self, ends: float) -> Limits:
+        told = parsed(Served, await self._connection.get("/model", ends=ends)).limits
+        limits = self._limits = self._limits or Limits(_ENTRIES, _BYTES)
+        limits.entries, limits.bytes = min(told.max_posts, _ENTRIES), min(told.max_body_bytes, _BYTES)
+        return limits
 
 
 def _end_of(deadline: float | None) -> float:

@@ -1,14 +1,14 @@
 """From posts to requests of a size that the service takes."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from api.client.errors import UnreachableError, faults_of
-from api.client.results import Failed, ItemError
+from api.client.results import Failed, ItemError, Result
 from api.schemas import ItemErrorCode, PostIn
 from data.posts import Post
 
@@ -24,6 +24,9 @@ class Numbered(Protocol):
 
 ResultT = TypeVar("ResultT", bound=Numbered)
 
+Fit = Callable[[bytes | ResultT, int], bytes | ResultT]
+"""What becomes of an entry in a request that has room for so many bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -38,9 +41,9 @@ class Envelope:
         return cls(b'{"posts": [', b'], "options": %b}' % json.dumps(options).encode())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Limits:
-    """Of one request."""
+    """Of one request. They change where a service is restarted with others, also for who is gathering already."""
 
     entries: int
     bytes: int
@@ -65,6 +68,16 @@ class Batch(Generic[ResultT]):
         sent = [entry for entry in self.entries if isinstance(entry, bytes)]
         return self.envelope.head + b", ".join(sent) + self.envelope.tail if sent else None
 
+    def split(self, limits: Limits, fit: Fit[ResultT]) -> Iterator["Batch[ResultT]"]:
+        """The same entries in as many batches as other limits ask for."""
+        batcher = Batcher[ResultT](limits, self.envelope, self.first)
+        for entry in self.entries:
+            found = fit(entry, batcher.room)
+            if not batcher.fits(found):
+                yield batcher.take()
+            batcher.add(found)
+        yield batcher.take()
+
     def completed(self, results: Iterable[ResultT]) -> list[ResultT]:
         """The results of all entries, from those of what was sent.
 
@@ -84,21 +97,28 @@ class Batch(Generic[ResultT]):
 class Batcher(Generic[ResultT]):
     """Gathers entries until they are taken. True while it holds some."""
 
-    def __init__(self, limits: Limits, envelope: Envelope) -> None:
-        self.room = limits.bytes - len(envelope.head) - len(envelope.tail)
-        """Bytes that all entries of a request may have together."""
-        self._most = limits.entries
+    def __init__(self, limits: Limits, envelope: Envelope, first: int = 0) -> None:
+        """
+        Args:
+            first: place of the first entry among all.
+        """
+        self._limits = limits
         self._envelope = envelope
         self._entries: list[bytes | ResultT] = []
         self._bytes = 0
-        self._taken = 0
+        self._taken = first
 
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def room(self) -> int:
+        """Bytes that all entries of a request may have together."""
+        return self._limits.bytes - len(self._envelope.head) - len(self._envelope.tail)
+
     def fits(self, entry: bytes | ResultT) -> bool:
         """Whether there is room beside what it holds. For a single entry there always is."""
-        return not self._entries or (len(self) < self._most and self._bytes + _size(entry) <= self.room)
+        return not self._entries or (len(self) < self._limits.entries and self._bytes + _size(entry) <= self.room)
 
     def add(self, entry: bytes | ResultT) -> None:
         self._entries.append(entry)
@@ -112,18 +132,22 @@ class Batcher(Generic[ResultT]):
         return batch
 
 
-def encoded(post: AnyPost, room: int) -> bytes | Failed:
+def encoded(post: AnyPost, room: int) -> bytes | Result:
     """A post as JSON; or, where it is none or larger than so many bytes, its result."""
     plain: Any = {"text": post} if isinstance(post, str) else dict(post) if isinstance(post, Mapping) else post
     try:
         read = PostIn.model_validate(plain, from_attributes=True)
     except ValidationError as error:
         return _failed(ItemErrorCode.INVALID_LINE, faults_of(error), plain)
-    entry = read.model_dump_json(exclude_none=True).encode()
-    if len(entry) > room:
-        told = f"the post has {len(entry)} bytes, and a request may hold {room}"
-        return _failed(ItemErrorCode.TEXT_TOO_LONG, told, plain)
-    return entry
+    return fitted(read.model_dump_json(exclude_none=True).encode(), room)
+
+
+def fitted(entry: bytes | Result, room: int) -> bytes | Result:
+    """An encoded post; or, where it is larger than so many bytes, its result."""
+    if not isinstance(entry, bytes) or len(entry) <= room:
+        return entry
+    told = f"the post has {len(entry)} bytes, and a request may hold {room}"
+    return _failed(ItemErrorCode.TEXT_TOO_LONG, told, json.loads(entry))
 
 
 def _failed(code: ItemErrorCode, message: str, plain: Any) -> Failed:

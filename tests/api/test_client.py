@@ -17,7 +17,7 @@ from data.errors import ConfigurationError, TriageError
 from data.posts import Post
 from tests.api.clients import Ask
 from tests.api.conftest import Serving
-from tests.api.scripted import scripted
+from tests.api.scripted import LIMITS, scripted
 
 HEAVY = ("fastapi", "starlette", "uvicorn", "onnxruntime", "numpy", "pyarrow", "torch")
 SECRET = "xyzzy-plugh-4711"
@@ -60,6 +60,30 @@ def test_posts_are_sent_in_as_many_requests_as_it_takes(ask: Ask, client: httpx.
     assert [(result.index, result.id) for result in found] == [(number, str(number)) for number in range(130)]
     assert all(isinstance(result, Answered) for result in found)
     assert answered(client) - before > 130 / 20
+
+
+class Outdated(httpx.AsyncHTTPTransport):
+    """Tells of larger limits than the service has, once, as it did before it was restarted with these."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/model" and not self._told:
+            self._told = True
+            return httpx.Response(200, json={"limits": LIMITS})
+        return await super().handle_async_request(request)
+
+
+def test_a_service_that_was_restarted_with_smaller_limits(ask: Ask, url: str) -> None:
+    texts = [f"refund please {number} {'late ' * (number % 150)}" for number in range(200)]
+    found = ask(url, lambda triage: triage.classify_many(texts), transport=Outdated())
+    assert [result.index for result in found] == list(range(200))
+    assert all(isinstance(result, Answered) for result in found)
+    corrections = [{"answer": result.answer, "labels": {"intent": "refund"}} for result in found]
+    stored = ask(url, lambda triage: triage.feedback(corrections), transport=Outdated())
+    assert [(item.index, item.stored) for item in stored] == [(number, "new") for number in range(200)]
 
 
 def answered(client: httpx.Client) -> float:

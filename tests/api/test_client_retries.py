@@ -215,6 +215,14 @@ def test_limits_are_asked_for_once() -> None:
     assert [asked.path for asked in service.asked].count("/model") == 1
 
 
+def test_limits_are_asked_for_again_once(ask: Ask) -> None:
+    """Where a request is too much; what is too much all the same is raised."""
+    step = refuses(413, "too_many_posts")
+    with scripted([step] * 2) as service, pytest.raises(RefusedError, match="too_many_posts"):
+        ask(service.url, lambda triage: triage.classify_many(["late"]))
+    assert [asked.path for asked in service.asked] == ["/model", "/classify"] * 2
+
+
 def test_an_interrupted_caller_ends_its_request() -> None:
     """Ctrl-C, while the service takes its time."""
     hung_up = threading.Event()

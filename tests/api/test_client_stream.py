@@ -17,7 +17,7 @@ from api.client import Answered, AsyncClient, Client, RefusedError, Result
 from model.registry import Registry
 from tests.api.clients import Stream, stream_async, stream_sync
 from tests.api.conftest import until
-from tests.api.scripted import Asked, Handler, Scripted, Step, labels, refuses, scripted, sends
+from tests.api.scripted import LIMITS, Asked, Handler, Scripted, Step, answers, labels, refuses, scripted, sends
 from tests.chaos.service import Service
 from tests.chaos.waiting import until as until_async
 
@@ -206,6 +206,51 @@ def test_cut_connections_lose_and_double_nothing(stream: Stream) -> None:
     with scripted(steps) as service:
         found = stream(service.url, Source(1000))
     assert told(found) == expected(1000)
+
+
+class Restarted:
+    """A service that takes less of a time, once it has answered so many requests."""
+
+    def __init__(self, answered: int, **limits: int) -> None:
+        self.refused = 0
+        self._limits = itertools.chain([LIMITS] * answered, itertools.repeat({**LIMITS, **limits}))
+        self._now = LIMITS
+        self._lock = threading.Lock()
+
+    def __call__(self, handler: Handler, asked: Asked) -> None:
+        with self._lock:
+            if asked.path == "/classify":
+                self._now = next(self._limits)
+            limits = self._now
+        if asked.path == "/model":
+            answers({"limits": limits})(handler, asked)
+        elif len(asked.body["posts"]) > limits["max_posts"]:
+            self._refuse("too_many_posts", handler, asked)
+        elif int(asked.headers["Content-Length"]) > limits["max_body_bytes"]:
+            self._refuse("body_too_large", handler, asked)
+        else:
+            labels(handler, asked)
+
+    def _refuse(self, code: str, handler: Handler, asked: Asked) -> None:
+        self.refused += 1
+        refuses(413, code)(handler, asked)
+
+
+@pytest.mark.parametrize("limits", [{"max_posts": 50}, {"max_body_bytes": 1000}, {"max_posts": 1}])
+def test_smaller_limits_lose_and_double_nothing(stream: Stream, limits: dict[str, int]) -> None:
+    """They are asked for again, and heeded from then on: refused is what was under way, and what was gathered then."""
+    service = Restarted(3, **limits)
+    with scripted(otherwise=service) as serving:
+        assert told(stream(serving.url, Source(1000), in_flight=IN_FLIGHT)) == expected(1000)
+    assert 0 < service.refused <= 2 * IN_FLIGHT + 1
+
+
+def test_a_post_that_is_too_large_for_smaller_limits_fails_alone(stream: Stream) -> None:
+    posts = [{"text": "late " * (300 if n % 7 == 0 else 1), "id": f"{n}"} for n in range(100)]
+    with scripted(otherwise=Restarted(0, max_body_bytes=1000)) as service:
+        found = stream(service.url, posts)
+    assert [(result.index, result.id) for result in found] == [(n, f"{n}") for n in range(100)]
+    assert [isinstance(result, Answered) for result in found] == [n % 7 != 0 for n in range(100)]
 
 
 class Hanging:
