@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from api.client.batches import AnyPost, Batch, Batcher, Envelope, Fit, Limits, ResultT, encoded, fitted
 from api.client.connection import Connection
-from api.client.corrections import FEEDBACK, AnyCorrection, encoded_correction
+from api.client.corrections import FEEDBACK, AnyCorrection, batched, read_correction
 from api.client.errors import RefusedError
 from api.client.results import (
     Labelled,
@@ -135,18 +135,21 @@ class AsyncClient:
             await results.aclose()
 
     async def feedback(self, corrections: Iterable[AnyCorrection]) -> list[Stored | NotStored]:
-        """Tell which labels are right. What has no id is given one, so that sent twice it is stored once.
+        """Tell which labels are right, in as many requests as it takes, one after the other.
+
+        Where this raises, some may be stored: call it again with the same corrections. A `Correction` has an id, by
+        which it is stored once however often it is sent; so is a mapping with an `id`. A mapping without one is stored
+        unless the same reviewer said the same of this answer last. Repeated, it is stored once by that too, but not
+        where the call says several things of one answer, or something else was said of it in between.
 
         Raises:
             DataError: a correction is not as `Correction` says; none was sent then.
         """
-        entries = [encoded_correction(correction) for correction in corrections]
+        read = [read_correction(correction) for correction in corrections]
         batcher = Batcher[Stored | NotStored](await self._bounds(), FEEDBACK)
         results: list[Stored | NotStored] = []
-        for place, entry in enumerate(entries, 1):
-            batcher.add(entry)
-            if place == len(entries) or not batcher.fits(entries[place]):
-                results += await self._all_of(batcher.take(), self._stored, lambda entry, room: entry)
+        for batch in batched(read, batcher):
+            results += await self._all_of(batch, self._stored, lambda entry, room: entry)
         return results
 
     async def review(self, limit: int = 20, labels: Mapping[str, str] | None = None) -> ReviewResponse:

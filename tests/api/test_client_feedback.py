@@ -1,6 +1,8 @@
 """Feedback and review through the client."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,6 +10,7 @@ import pytest
 
 from api.client import Correction, NotStored, RefusedError, Stored
 from data.errors import DataError
+from data.feedback.store import FeedbackStore
 from tests.api.clients import Ask
 from tests.api.conftest import Serving
 from tests.api.scripted import Asked, Handler, answers, labelled, scripted, sends
@@ -15,6 +18,7 @@ from tests.api.scripted import Asked, Handler, answers, labelled, scripted, send
 SECRET = "xyzzy-plugh-4711"
 HALF_AN_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"
 STORED = {"index": 0, "status": "ok", "id": "c-1", "stored": "new"}
+CORRECTION: dict[str, Any] = {"answer": "a-1", "labels": {"intent": "refund"}}
 FAILED = {"index": 1, "status": "error", "error": {"code": "head_unknown", "message": "no such head"}}
 POST = {
     **{name: labelled(0, {"text": "late"})[name] for name in ("labels", "route")},
@@ -89,12 +93,80 @@ def test_each_correction_gets_its_own_outcome(ask: Ask) -> None:
     assert second == {"answer": "a-2", "wrong": ["urgency"], "reviewer": "ana", "saw_answer": True}
 
 
-def test_sent_again_it_has_the_same_id(ask: Ask) -> None:
-    given = [{"answer": "a-1", "labels": {"intent": "refund"}}]
+@pytest.mark.parametrize("given", [CORRECTION, Correction(**CORRECTION)], ids=["mapping", "correction"])
+def test_it_is_sent_again_as_it_was(ask: Ask, given: Any) -> None:
     with scripted([sends(HALF_AN_ANSWER), answers({"results": [STORED]})], "/feedback") as service:
-        ask(service.url, lambda triage: triage.feedback(given))
-    first, second = (asked.body["feedback"][0]["id"] for asked in service.asked if asked.path == "/feedback")
+        ask(service.url, lambda triage: triage.feedback([given]))
+    first, second = (asked.body["feedback"] for asked in service.asked if asked.path == "/feedback")
     assert first == second
+    assert first[0].get("id") == (given.id if isinstance(given, Correction) else None)
+
+
+class Breaking(httpx.AsyncHTTPTransport):
+    """A way to the service on which some of the answers to feedback are lost, and in their stead something happens."""
+
+    def __init__(self, happens: Callable[[], httpx.Response], *lost: int) -> None:
+        super().__init__()
+        self._happens = happens
+        self._lost = lost
+        self._sent = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        if request.url.path != "/feedback":
+            return answer
+        self._sent += 1
+        return self._happens() if self._sent in self._lost else answer
+
+
+def breaks() -> httpx.Response:
+    raise httpx.ReadError("")
+
+
+def test_a_call_that_failed_half_way_is_repeated_without_doubles(ask: Ask, client: httpx.Client) -> None:
+    url = str(client.base_url)
+    answered = ask(url, lambda triage: triage.classify_many([f"site is down {number}" for number in range(45)]))
+    given = [{"answer": each.answer, "labels": {"intent": "refund"}, "reviewer": "ana"} for each in answered]
+    with pytest.raises(RefusedError):
+        ask(url, lambda triage: triage.feedback(given), transport=Breaking(lambda: httpx.Response(500), 2))
+    stored = [each.stored for each in ask(url, lambda triage: triage.feedback(given))]
+    # Its requests hold 20; of the second the answer was lost, the third was never sent.
+    assert stored == ["known"] * 40 + ["new"] * 5
+
+
+def test_no_order_of_what_is_said_of_one_answer_is_doubled_by_a_lost_one(
+    ask: Ask, serving: Serving, tmp_path: Path
+) -> None:
+    """Each answer is lost once, when all of its request is stored."""
+    location = str(tmp_path / "feedback.db")
+    with serving(feedback=location) as client:
+        url = str(client.base_url)
+        answered = ask(url, lambda triage: triage.classify_many(["late", "down", "cash"]))
+        first, second, third = (
+            [{"answer": each.answer, "labels": {"intent": intent}} for intent in ("refund", "outage", "refund")]
+            for each in answered
+        )
+        given = [*first, second[0], Correction(**second[1]), second[2], Correction(**third[0]), third[1]]
+        found = ask(url, lambda triage: triage.feedback(given), transport=Breaking(breaks, *range(1, 20, 2)))
+    assert [each.stored for each in found] == ["known"] * len(given)
+    store = FeedbackStore.open(location)
+    assert store.count() == len(given)
+    store.close()
+
+
+def test_only_what_has_no_id_needs_a_request_of_its_own(ask: Ask) -> None:
+    def store(handler: Handler, asked: Asked) -> None:
+        results = [{**STORED, "index": index} for index, _ in enumerate(asked.body["feedback"])]
+        handler.answer(json.dumps({"results": results}).encode())
+
+    given = [
+        *({"answer": f"{number}", "wrong": ["intent"]} for number in range(100)),
+        *(Correction(answer="a", wrong=["intent"]) for _ in range(20)),
+        {"answer": "a", "wrong": ["intent"]},
+    ]
+    with scripted([store] * 2, "/feedback") as service:
+        assert len(ask(service.url, lambda triage: triage.feedback(given))) == len(given)
+    assert [len(asked.body["feedback"]) for asked in service.asked if asked.path == "/feedback"] == [120, 1]
 
 
 def test_many_are_sent_in_several_requests(ask: Ask) -> None:
