@@ -186,7 +186,11 @@ def _name(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     columns = (feedback.c.answer, feedback.c.reviewer, feedback.c.client, feedback.c.content, feedback.c.id)
     told = connection.execute(select(*columns).where(feedback.c.answer.in_(answers)).order_by(feedback.c.number))
     last = {tuple(whom): (content, id_) for *whom, content, id_ in told.all()}
+    given = [row["id"] for row in rows if row["id"] is not None]
+    before = set(connection.scalars(select(feedback.c.id).where(feedback.c.id.in_(given))))
     for row in rows:
+        if row["id"] in before:
+            continue  # said before what was said last
         whom = (row["answer"], row["reviewer"], row["client"])
         content, id_ = last.get(whom, (None, None))
         if row["id"] is None:

@@ -80,6 +80,12 @@ def test_without_an_id_it_is_stored_unless_the_reviewer_said_the_same_last(store
     assert outcomes(store.add(wrong)) == [NEW, KNOWN]
 
 
+def test_what_was_stored_before_with_its_id_is_not_what_was_said_last(store: FeedbackStore) -> None:
+    both = [judged("1", "refund"), judged(None, "outage")]
+    assert outcomes(store.add(both)) == [NEW, NEW]
+    assert outcomes(store.add(both)) == [KNOWN, KNOWN]
+
+
 def test_a_character_that_postgresql_has_not_is_left_out(store: FeedbackStore) -> None:
     assert outcomes(store.add([judged("1", text="my\0order", reviewer="an\0a"), judged("2")])) == [NEW, NEW]
     assert {row["id"]: (row["text"], row["reviewer"]) for row in store.rows()}["1"] == ("myorder", "ana")
