@@ -1,6 +1,8 @@
 /* Tables of text, as RFC 4180 describes them, and as spreadsheets write them. */
 
 const DELIMITERS = [",", ";", "\t"];
+const FORMULA = /^[=+\-@\t\r]/; // to a spreadsheet, as data/reviewing/suspects.py has it
+const NEGATIVE = /^-\d[\d.,]*$/; // a column of numbers that came as text is to stay one
 
 /* Columns and rows of a table whose first line names the columns; `uneven` counts rows of another length. */
 export function parseCsv(text) {
@@ -10,15 +12,19 @@ export function parseCsv(text) {
   return { columns, rows, uneven: records.filter((cells) => cells.length !== columns.length).length };
 }
 
+/* For spreadsheets too: before a text that one would take for a formula stands an apostrophe. */
 export function formatCsv(columns, rows) {
   const line = (cells) => cells.map(quoted).join(",");
   return [line(columns), ...rows.map((row) => line(columns.map((name) => row[name])))].join("\r\n") + "\r\n";
 }
 
 function quoted(value) {
-  const text = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+  const text = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : shielded(value);
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
+
+const shielded = (value) =>
+  (typeof value === "string" && FORMULA.test(value) && !NEGATIVE.test(value) ? `'${value}` : String(value));
 
 /* The one that most cells of the first record end with. */
 function delimiterOf(text) {

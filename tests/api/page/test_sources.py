@@ -80,6 +80,23 @@ def test_tables_are_read_and_written_as_they_are_elsewhere(page: Page) -> None:
         assert list(csv.reader(io.StringIO(again, newline=""))) == rows
 
 
+@in_one
+def test_a_spreadsheet_is_given_no_formula(page: Page) -> None:
+    formulas = ["=1+1", "+49 170 1234", "-2+3", "@acme late", "\t=1", "\r=1", '=HYPERLINK("x","y")', "- no"]
+    harmless = ["", "late", "'=1", " =1", "-5", "-1.234,56", "1-2"]
+    text = page.answer(
+        """
+        const { formatCsv } = await import("./page/csv.js");
+        return formatCsv(["=name", "cell"], [...arguments[0].map((cell) => ({ cell })), { "=name": -0.5, cell: true }]);
+        """,
+        [*formulas, *harmless],
+    )
+    [header, *rows] = csv.reader(io.StringIO(text, newline=""))
+    assert header == ["'=name", "cell"]
+    assert [cell for _, cell in rows[:-1]] == [*(f"'{cell}" for cell in formulas), *harmless]
+    assert rows[-1] == ["-0.5", "true"]
+
+
 def written(rows: Sequence[Sequence[object]], delimiter: str) -> str:
     table = io.StringIO()
     csv.writer(table, delimiter=delimiter).writerows(rows)
