@@ -15,6 +15,7 @@ from data.feedback.store import FeedbackStore
 from data.feedback.tables import connect
 from model.bundle import Bundle
 from tests.api.conftest import Client, serving_app, until
+from tests.api.feedback import earlier
 
 TEXT = "my order is late, call +49 170 1234567"
 
@@ -253,6 +254,30 @@ def test_the_list_is_asked_by_label(keeping: Client) -> None:
     found = keeping.get("/review", params={"urgency": label}).json()["posts"]
     assert found
     assert {post["labels"]["urgency"]["label"] for post in found} == {label}
+
+
+def test_posts_that_wait_are_told_with_the_heads_of_the_model_that_answered_them(
+    keeping: Client, location: str
+) -> None:
+    asked(keeping, "help")
+    answer = earlier.leave_post(location)
+    claim = {"reviewer": "ana", "labels": {"mood": "glad"}}
+    listed = keeping.get("/review", params={"mood": "glad"}).json()
+    claimed = keeping.post("/review/claims", json=claim).json()
+    for found in (listed, claimed):
+        [post] = ReviewResponse.model_validate(found).posts
+        assert (post.answer, post.model.name) == (answer, "earlier")
+        assert found["models"].keys() > {post.model_key}  # that of the other post too
+        assert found["models"][post.model_key]["heads"] == [
+            {"name": "intent", "labels": ["thanks", "refund"], "optional": False},
+            {"name": "mood", "labels": ["glad", "sad"], "optional": True},
+            {"name": "department", "labels": ["gifts", "support"], "optional": False},
+        ]
+    sent(keeping, {"answer": answer, "labels": {"intent": "thanks", "mood": None}})
+    after = keeping.get("/review", params={"mood": "glad"}).json()
+    assert after["posts"] == []
+    [model] = after["models"].values()
+    assert [head["name"] for head in model["heads"]] == ["intent", "urgency", "department"]
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,12 @@ def test_the_most_useful_come_first_spread_over_the_labels(posts: ReviewList) ->
 
 
 def test_posts_that_nobody_is_asked_about_are_kept_and_not_shown(posts: ReviewList) -> None:
-    posts.keep([post("a", None), post("b", 0.1)])
+    posts.keep([post("a", None)])
+    assert posts.models() == set()
+    posts.keep([post("b", 0.1)])
     assert names(posts.open(10, {}, NOW)) == ["b"]
     assert posts.counts(NOW) == (1, 0)
+    assert posts.models() == {MODEL.key}
 
 
 def test_a_claimed_post_is_nobody_elses_until_the_claim_ends(posts: ReviewList) -> None:
