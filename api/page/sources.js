@@ -21,7 +21,7 @@ export async function readFile(file) {
   if (file.size > MOST_BYTES) {
     throw new Unreadable(`${file.name} is larger than ${MOST_BYTES / 2 ** 20} MiB: label it with triage classify`);
   }
-  const { text, notes } = decoded(await file.arrayBuffer());
+  const { text, notes } = decoded(await contentOf(file));
   const table = tableOf(file.name, text);
   if (!table.rows.length || !table.columns.length) throw new Unreadable(`${file.name} holds no posts`);
   return { ...table, name: file.name, notes: [...notes, ...table.notes] };
@@ -38,6 +38,14 @@ export const filePosts = ({ rows }, column) => rows.map((row) => ({ text: textOf
 
 const textOf = (value) =>
   typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value);
+
+async function contentOf(file) {
+  try {
+    return await file.arrayBuffer();
+  } catch {
+    throw new Unreadable(`${file.name} cannot be read; it may be a folder, of which you can choose one file`);
+  }
+}
 
 function decoded(bytes) {
   try {

@@ -58,6 +58,18 @@ def test_a_file_is_chosen_and_read_as_far_as_it_can_be(page: Page, tmp_path: Pat
 
 
 @in_one
+def test_a_folder_is_dropped_and_told_from_a_file(page: Page, tmp_path: Path) -> None:
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
+        page.browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 100, "y": 100, "data": data})
+    until(lambda: page.find("#fault").text.startswith(f"{tmp_path.name} cannot be read; it may be a folder"))
+    assert not page.find("#file").is_displayed()
+    page.drop("posts.csv", "text\nlate\n")
+    until(lambda: page.find("#file-note").text == "1 row")
+    assert not page.find("#fault").is_displayed()
+
+
+@in_one
 def test_tables_are_read_and_written_as_they_are_elsewhere(page: Page) -> None:
     rows = [
         ["text", "note"],
