@@ -4,12 +4,30 @@ const DELIMITERS = [",", ";", "\t"];
 const FORMULA = /^[=+\-@\t\r]/; // to a spreadsheet, as data/reviewing/suspects.py has it
 const NEGATIVE = /^-\d[\d.,]*$/; // a column of numbers that came as text is to stay one
 
-/* Columns and rows of a table whose first line names the columns; `uneven` counts rows of another length. */
+/* Columns and rows of a table whose first line names the columns; `uneven` counts rows of another length, `renamed` are
+   columns whose name another one had already. */
 export function parseCsv(text) {
   const [header = [], ...records] = recordsOf(text, delimiterOf(text));
-  const columns = header.map((name, place) => name.trim() || `column ${place + 1}`);
+  const names = header.map((name, place) => name.trim() || `column ${place + 1}`);
+  const columns = distinct(names);
   const rows = records.map((cells) => Object.fromEntries(columns.map((name, place) => [name, cells[place] ?? ""])));
-  return { columns, rows, uneven: records.filter((cells) => cells.length !== columns.length).length };
+  return {
+    columns, rows,
+    uneven: records.filter((cells) => cells.length !== columns.length).length,
+    renamed: columns.filter((name, place) => name !== names[place]),
+  };
+}
+
+/* Names with a number where one stands twice. */
+function distinct(names) {
+  const taken = new Set(names), met = new Set();
+  return names.map((name) => {
+    let other = name;
+    for (let number = 2; met.has(name) && taken.has(other); number += 1) other = `${name} ${number}`;
+    met.add(name);
+    taken.add(other);
+    return other;
+  });
 }
 
 /* For spreadsheets too: before a text that one would take for a formula stands an apostrophe. */

@@ -64,8 +64,11 @@ function tableOf(name, text) {
     const objects = objectsOf(lines);
     return ofObjects(objects, lines.length - objects.length);
   }
-  const { uneven, ...table } = parseCsv(text);
-  return { ...table, notes: uneven ? [`${counted(uneven, "row")} with more or fewer cells than columns`] : [] };
+  const { uneven, renamed, ...table } = parseCsv(text);
+  return { ...table, notes: [
+    ...(uneven ? [`${counted(uneven, "row")} with more or fewer cells than columns`] : []),
+    ...(renamed.length ? [`columns of one name are numbered: ${renamed.join(", ")}`] : []),
+  ] };
 }
 
 function objectsOf(lines) {

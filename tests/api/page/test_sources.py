@@ -58,6 +58,19 @@ def test_a_file_is_chosen_and_read_as_far_as_it_can_be(page: Page, tmp_path: Pat
 
 
 @in_one
+def test_columns_of_one_name_are_told_apart(page: Page) -> None:
+    page.drop("posts.csv", "note,text,note,note 2,note,\nmy,late,own,second,words,.\n")
+    until(lambda: page.find("#file-note").text == "1 row; columns of one name are numbered: note 3, note 4")
+    names = [option.text for option in page.all("#column option")]
+    assert names == ["note", "text", "note 3", "note 2", "note 4", "column 6"]
+    first = []
+    for name in names:
+        page.find(f"#column option[value='{name}']").click()
+        first.append(page.find("#file-first").text)
+    assert first == ["my", "late", "own", "second", "words", "."]
+
+
+@in_one
 def test_a_folder_is_dropped_and_told_from_a_file(page: Page, tmp_path: Path) -> None:
     for kind in ("dragEnter", "dragOver", "drop"):
         data = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
