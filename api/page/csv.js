@@ -41,8 +41,11 @@ function quoted(value) {
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-const shielded = (value) =>
-  (typeof value === "string" && FORMULA.test(value) && !NEGATIVE.test(value) ? `'${value}` : String(value));
+const isFormula = (text) => FORMULA.test(text) && !NEGATIVE.test(text);
+const shielded = (value) => (typeof value === "string" && isFormula(value) ? `'${value}` : String(value));
+
+/* A cell that `formatCsv` wrote, as it was before. */
+export const bare = (cell) => (cell.startsWith("'") && isFormula(cell.slice(1)) ? cell.slice(1) : cell);
 
 /* The one that most cells of the first record end with. */
 function delimiterOf(text) {
