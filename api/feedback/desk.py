@@ -109,6 +109,14 @@ class Desk:
             self._known |= await self.ask(lambda: self._opened().models())
         return {key: self._known[key] for key in keys & self._known.keys()}
 
+    async def models(self) -> dict[str, Respondent]:
+        """All that ever answered, by key.
+
+        Raises:
+            Problem: the store fails.
+        """
+        return {**await self.ask(lambda: self._opened().models()), **self._known}
+
     async def add(self, items: Sequence[Feedback]) -> list[Stored]:
         """Store feedback for good.
 

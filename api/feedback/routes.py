@@ -26,9 +26,9 @@ from api.keys import Key
 from api.problems import Code, Problem, problem_responses, request_id_of, too_large
 from api.requests import OTHER_VALUES, VALUES_A_POST
 from api.service import Service
+from data.feedback.records import Respondent
 from data.feedback.review_list import OpenPost, ReviewList
 from data.feedback.store import Outcome
-from data.taxonomy import Taxonomy
 from data.times import iso_of
 
 M = TypeVar("M", bound=BaseModel)
@@ -100,10 +100,11 @@ def add_feedback(app: FastAPI, service: Service) -> None:
     )
     async def review(request: Request) -> dict[str, Any]:
         """Posts that the policy sent to people, most useful first, claimed ones among them. A head in the query, as
-        `?department=support`, asks for posts that were given this label.
+        `?department=support`, asks for posts that were given this label, be it by a model that is no longer served.
         """
-        desk, taxonomy = _desk(service), _taxonomy(service)
-        limit, wanted = _query(request, taxonomy)
+        desk = _desk(service)
+        limit, wanted = _query(request)
+        await _check_labels(wanted, desk, "query")
         return await _listed(request, desk, lambda posts: posts.open(limit, wanted))
 
     @app.post(
@@ -114,10 +115,10 @@ def add_feedback(app: FastAPI, service: Service) -> None:
     )
     async def claim(request: Request) -> dict[str, Any]:
         """Claim posts for a reviewer: for `claim_seconds` they are nobody else's. Claimed again, they stay longer."""
-        desk, taxonomy = _desk(service), _taxonomy(service)
+        desk = _desk(service)
         async with _sent(request, service) as plain:
             asked = _validated(ClaimRequest, plain)
-        _check_labels(asked.labels, taxonomy, "labels")
+        await _check_labels(asked.labels, desk, "labels")
         answers = asked.answers
         if answers is not None:
             return await _listed(request, desk, lambda posts: posts.claim_these(asked.reviewer, answers))
@@ -143,11 +144,6 @@ def _desk(service: Service) -> Desk:
         raise Problem(Code.FEEDBACK_OFF, "this service takes no feedback; start it with the setting feedback")
     with service.model():  # refuses what comes while it loads or drains
         return service.desk
-
-
-def _taxonomy(service: Service) -> Taxonomy:
-    with service.model() as model:
-        return model.bundle.taxonomy
 
 
 @asynccontextmanager
@@ -183,17 +179,20 @@ def _validated(form: type[M], plain: Any) -> M:
         raise invalid(error) from None
 
 
-def _query(request: Request, taxonomy: Taxonomy) -> tuple[int, dict[str, str]]:
+def _query(request: Request) -> tuple[int, dict[str, str]]:
     given = dict(request.query_params.multi_items())
     limit = given.pop("limit", "20")
     if not _SMALL_NUMBER.fullmatch(limit) or not 1 <= int(limit) <= _MOST_SHOWN:
         raise wrong_field("limit", f"expected a number from 1 to {_MOST_SHOWN}")
-    _check_labels(given, taxonomy, "query")
     return int(limit), given
 
 
-def _check_labels(labels: Mapping[str, str], taxonomy: Taxonomy, field: str) -> None:
-    known = {head.name: head.labels for head in taxonomy}
+async def _check_labels(labels: Mapping[str, str], desk: Desk, field: str) -> None:
+    """Refuse what no model ever had: posts that an earlier one answered may wait still."""
+    known: dict[str, dict[str, None]] = {}
+    for model in (await desk.models()).values() if labels else ():
+        for head, its_labels in model.heads.items():
+            known.setdefault(head, {}).update(dict.fromkeys(its_labels))
     for head, label in labels.items():
         if head not in known:
             raise wrong_field(field, f"no such head; there are {', '.join(known)}")
@@ -202,7 +201,8 @@ def _check_labels(labels: Mapping[str, str], taxonomy: Taxonomy, field: str) -> 
 
 
 async def _listed(request: Request, desk: Desk, ask: Callable[[ReviewList], list[OpenPost]]) -> dict[str, Any]:
-    found, (open_, claimed) = await desk.review(lambda posts: (ask(posts), posts.counts()))
+    found, (open_, claimed), keys = await desk.review(lambda posts: (ask(posts), posts.counts(), posts.models()))
+    models = await desk.find(keys | {post.model_key for post in found})  # others settle posts in the meantime
     shown = [
         {
             "answer": post.answer,
@@ -211,12 +211,25 @@ async def _listed(request: Request, desk: Desk, ask: Callable[[ReviewList], list
             "usefulness": round(post.usefulness, 4),
             **json.loads(post.result),
             "model": post.model,
+            "model_key": post.model_key,
             "claimed_by": post.claimed_by,
             "claimed_until": iso_of(post.claimed_until) if post.claimed_by else None,
         }
         for post in found
     ]
-    return {"request_id": request_id_of(request), "posts": shown, "open": open_, "claimed": claimed}
+    return {
+        "request_id": request_id_of(request),
+        "posts": shown,
+        "models": {key: {"heads": _heads(models[key])} for key in sorted(models)},
+        "open": open_,
+        "claimed": claimed,
+    }
+
+
+def _heads(model: Respondent) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "labels": labels, "optional": name in model.optional} for name, labels in model.heads.items()
+    ]
 
 
 def _body(*forms: type[BaseModel]) -> dict[str, Any]:

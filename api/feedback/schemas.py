@@ -121,6 +121,7 @@ class ReviewPost(BaseModel):
     Attributes:
         text: masked.
         usefulness: what a judgement of it would teach, from 0 to 1.
+        model_key: of its model in `models`.
     """
 
     answer: str
@@ -130,15 +131,39 @@ class ReviewPost(BaseModel):
     labels: dict[str, HeadAnswer]
     route: Route
     model: ModelInfo
+    model_key: str
     claimed_by: str | None
     claimed_until: str | None
 
 
+class ReviewHead(BaseModel):
+    """A question that a model answered, and the labels that feedback may say are right.
+
+    Attributes:
+        optional: whether none may be.
+    """
+
+    name: str
+    labels: list[str]
+    optional: bool
+
+
+class ReviewModel(BaseModel):
+    """A model that answered; the one in service now may be another, with other heads."""
+
+    heads: list[ReviewHead]
+
+
 class ReviewResponse(BaseModel):
-    """Posts that wait for a person, and how many there are in all."""
+    """Posts that wait for a person, and how many there are in all.
+
+    Attributes:
+        models: those that answered the posts that wait, by key.
+    """
 
     request_id: str
     posts: list[ReviewPost]
+    models: dict[str, ReviewModel]
     open: int
     claimed: int
 

@@ -42,12 +42,26 @@ export class Corrections {
       id: newId(),
     };
     const entry = { body, post, heads, message: "" };
-    for (const head of heads) {
-      const earlier = post.judged.get(head)?.entry;
-      if (earlier) this.#refused.delete(earlier);
-      post.judged.set(head, { entry, label: wrong.includes(head) ? undefined : labels[head] });
-    }
+    const earlier = new Set(heads.map((head) => post.judged.get(head)?.entry).filter((each) => this.#refused.has(each)));
+    for (const head of heads) post.judged.set(head, { entry, label: wrong.includes(head) ? undefined : labels[head] });
+    for (const each of earlier) this.#reduce(each);
     this.#send([entry]);
+  }
+
+  /* Leave to what was refused only the heads of which nothing else was said since. It is other feedback then, which
+     under its old id the service would take for a contradiction. */
+  #reduce(entry) {
+    const { body, post } = entry;
+    const heads = entry.heads.filter((head) => post.judged.get(head).entry === entry);
+    if (heads.length === entry.heads.length) return;
+    if (!heads.length) this.#refused.delete(entry);
+    entry.heads = heads;
+    entry.body = {
+      ...body,
+      labels: Object.fromEntries(Object.entries(body.labels).filter(([head]) => heads.includes(head))),
+      ...(body.wrong ? { wrong: body.wrong.filter((head) => heads.includes(head)) } : {}),
+      id: newId(),
+    };
   }
 
   /* Send what was refused once more, under the same ids. */
@@ -88,7 +102,10 @@ export class Corrections {
     for (const [index, entry] of batch.entries()) {
       const { status, error } = resultOf(index) ?? {};
       if (status === "ok") this.#saved += entry.heads.length;
-      else this.#refused.add(entry);
+      else {
+        this.#refused.add(entry);
+        this.#reduce(entry); // by what was said while it was under way
+      }
       this.#become(entry, status === "ok" ? SAVED : REFUSED, error?.message ?? "the service said nothing of it");
     }
     this.#onChange();

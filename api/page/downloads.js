@@ -5,6 +5,9 @@ import { formatCsv } from "./csv.js";
 
 const ADDED = "triage";
 
+/* Whether answers may stand under this name. */
+export const isAdded = (name) => name === ADDED || name.startsWith(`${ADDED}_`);
+
 export function saveJsonl(posts) {
   save("triage.jsonl", "application/x-ndjson", posts.map(({ row, result }) => {
     const { index: _, ...added } = result;

@@ -19,6 +19,14 @@ export class Heads {
     return this.#byName.get(name);
   }
 
+  /* The heads of another model, of which only names and labels are told; what they mean is what these here mean by the
+     same names. */
+  as(heads) {
+    const known = heads.map((head) => ({ kind: this.get(head.name)?.kind, ...head,
+      labels: head.labels.map((label) => ({ [label]: this.definition(head.name, label) })) }));
+    return new Heads({ taxonomy: { heads: known, routing: { owner: this.owner } } });
+  }
+
   /* Heads whose labels have an order, such as urgency. */
   get ordinal() {
     return this.all.filter((head) => head.kind === "ordinal");

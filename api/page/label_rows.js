@@ -31,7 +31,9 @@ function row(post, name, said, tools) {
   const label = h("span", { class: "label", title: tools.heads.definition(name, said.label) || null });
   const right = judging("right", `${words(name)} ${words(said.label)} is right`, () => judge({ label: said.label }));
   const wrong = judging("wrong", `${words(name)} ${words(said.label)} is wrong`, async () => {
-    const choice = await chooseLabel(tools.heads.get(name), said, post.text);
+    // A model that was replaced a moment ago may have heads of which this page knows nothing.
+    const head = tools.heads.get(name) ?? { name, labels: [] };
+    const choice = await chooseLabel(head, said, post.text);
     if (choice) judge(choice);
   });
   const judge = ({ label: chosen, unknown }) => tools.corrections.add(post, unknown ? { wrong: [name] } : { labels: { [name]: chosen } });

@@ -34,6 +34,14 @@ async function tried(action) {
 
 const asked = (ask) => patiently(ask, { tries: TRIES });
 
+/* Posts, each with the heads of the model that answered it, which may be another than the one in service now. `every`
+   has those of all posts that wait. */
+async function askedPosts(ask) {
+  const { posts, models, ...counts } = await asked(ask);
+  const byKey = new Map(Object.entries(models).map(([key, { heads }]) => [key, tools.heads.as(heads)]));
+  return { ...counts, every: [...byKey.values()], posts: posts.map((entry) => ({ ...entry, heads: byKey.get(entry.model_key) })) };
+}
+
 function switchedOff(feedback) {
   const why = feedback?.on ? "it stores corrections, but no posts" : "it stores no corrections";
   return [h("p", {}, `This service has no review list: ${why}. Start it with `, h("code", {}, "triage serve --store-text"),
@@ -42,21 +50,25 @@ function switchedOff(feedback) {
 }
 
 async function showList() {
-  const list = await asked(() => reviewList(wanted, LISTED));
+  const list = await askedPosts(() => reviewList(wanted, LISTED));
   show(
     h("p", { class: "lead" }, list.open ? [h("strong", {}, counted(list.open, "post")), ` ${list.open === 1 ? "waits" : "wait"} for a person`,
       list.claimed > 0 && `; somebody looks at ${count(list.claimed)} of them`, "."] : "No post waits for a person."),
-    filters(),
+    filters([tools.heads, ...list.every]),
     h("div", { class: "actions" },
       list.open > 0 && h("button", { type: "button", class: "primary", onclick: take }, `Take up to ${count(AT_A_TIME)}`),
       h("button", { type: "button", class: "quiet", onclick: () => tried(showList) }, "Refresh")),
     list.posts.length > 0 && h("ol", { class: "posts", "aria-label": "Most useful first" }, list.posts.map(listed)));
 }
 
-function filters() {
-  const heads = [tools.heads.get(tools.heads.owner), ...tools.heads.ordinal].filter(Boolean);
-  const choosers = heads.map(({ name, labels }) => {
-    const options = [[ALL, "all"], ...labels.map((label) => [label.name, words(label.name)])];
+/* What is filtered by stays there, whatever model is in service by now. */
+function filters(every) {
+  const { owner, ordinal } = tools.heads;
+  const names = new Set([...(owner ? [owner] : []), ...ordinal.map(({ name }) => name), ...Object.keys(wanted)]);
+  const choosers = [...names].map((name) => {
+    const known = every.flatMap((heads) => heads.get(name)?.labels ?? []).map((label) => label.name);
+    const labels = new Set(name in wanted ? [...known, wanted[name]] : known);
+    const options = [[ALL, "all"], ...[...labels].map((label) => [label, words(label)])];
     const field = chooser(name, options, async ({ target }) => {
       const { [name]: _, ...others } = wanted;
       wanted = target.value === ALL ? others : { ...others, [name]: target.value };
@@ -75,7 +87,7 @@ function listed(entry) {
 }
 
 const said = (post, ...more) =>
-  h("div", {}, h("p", { class: "chips" }, placing(post.result, tools.heads), more), quotation(post.text));
+  h("div", {}, h("p", { class: "chips" }, placing(post.result, post.heads), more), quotation(post.text));
 
 /* Claim the most useful posts, those first that the person has already, and judge them. */
 function take() {
@@ -85,7 +97,7 @@ function take() {
     return undefined;
   }
   return tried(async () => {
-    const { posts } = await asked(() => claim({ reviewer: reviewer(), count: AT_A_TIME, labels: wanted }));
+    const { posts } = await askedPosts(() => claim({ reviewer: reviewer(), count: AT_A_TIME, labels: wanted }));
     if (posts.length) judge(posts, 0, reviewer());
     else await leave("Somebody else looks at all of these.");
   });
@@ -103,12 +115,12 @@ function judge(claimed, place, holder) {
   const entry = claimed[place];
   const post = asPost(entry);
   const card = h("article", { class: "post", "aria-label": `Post ${count(place + 1)}` },
-    h("div", {}, said(post), remarks(post)), h("div", { class: "answer" }, labelRows(post, tools)));
+    h("div", {}, said(post), remarks(post)), h("div", { class: "answer" }, labelRows(post, { ...tools, heads: post.heads })));
   const rest = () => claimed.slice(place).filter(({ answer }) => answer !== entry.answer || !post.judged.size).map(({ answer }) => answer);
   const next = h("button", { type: "button", onclick: () => tried(async () => {
     if (!post.judged.size) await asked(() => release({ reviewer: holder, answers: [entry.answer] }));
     const left = claimed.slice(place + 1);
-    const held = left.length ? (await asked(() => claim({ reviewer: holder, answers: left.map(({ answer }) => answer) }))).posts : [];
+    const held = left.length ? (await askedPosts(() => claim({ reviewer: holder, answers: left.map(({ answer }) => answer) }))).posts : [];
     if (held.length < left.length) announce(`${counted(left.length - held.length, "post")} went to somebody else`);
     if (held.length) judge([...claimed.slice(0, place + 1), ...held], place + 1, holder);
     else await leave(`${counted(claimed.length, "post")} done`);
@@ -137,5 +149,5 @@ function judge(claimed, place, holder) {
   card.querySelector(".round")?.focus();
 }
 
-const asPost = ({ answer, text, labels, route }) =>
-  ({ text, stored: true, judged: new Map(), result: { status: "ok", answer, labels, route } });
+const asPost = ({ answer, text, labels, route, heads }) =>
+  ({ text, heads, stored: true, judged: new Map(), result: { status: "ok", answer, labels, route } });

@@ -1,7 +1,8 @@
 /* Where posts come from: what is pasted, and files. */
 
 import { counted } from "./elements.js";
-import { parseCsv } from "./csv.js";
+import { bare, parseCsv } from "./csv.js";
+import { isAdded } from "./downloads.js";
 
 const TEXT = "text";
 const MOST_BYTES = 50 * 2 ** 20;
@@ -21,8 +22,8 @@ export async function readFile(file) {
   if (file.size > MOST_BYTES) {
     throw new Unreadable(`${file.name} is larger than ${MOST_BYTES / 2 ** 20} MiB: label it with triage classify`);
   }
-  const { text, notes } = decoded(await file.arrayBuffer());
-  const table = tableOf(file.name, text);
+  const { text, notes } = decoded(await contentOf(file));
+  const table = withoutAnswers(tableOf(file.name, text));
   if (!table.rows.length || !table.columns.length) throw new Unreadable(`${file.name} holds no posts`);
   return { ...table, name: file.name, notes: [...notes, ...table.notes] };
 }
@@ -38,6 +39,26 @@ export const filePosts = ({ rows }, column) => rows.map((row) => ({ text: textOf
 
 const textOf = (value) =>
   typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value);
+
+/* Without what has the name of an answer, such as the columns of an earlier download: it would stand there still where the
+   new answer has nothing to say, as if it were part of it. */
+function withoutAnswers({ columns, rows, notes }) {
+  const added = [...new Set(rows.flatMap((row) => Object.keys(row).filter(isAdded)))];
+  if (!added.length) return { columns, rows, notes };
+  return {
+    columns: columns.filter((name) => !isAdded(name)),
+    rows: rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => !isAdded(name)))),
+    notes: [...notes, `left out, because new answers get such names: ${added.join(", ")}`],
+  };
+}
+
+async function contentOf(file) {
+  try {
+    return await file.arrayBuffer();
+  } catch {
+    throw new Unreadable(`${file.name} cannot be read; it may be a folder, of which you can choose one file`);
+  }
+}
 
 function decoded(bytes) {
   try {
@@ -56,8 +77,14 @@ function tableOf(name, text) {
     const objects = objectsOf(lines);
     return ofObjects(objects, lines.length - objects.length);
   }
-  const { uneven, ...table } = parseCsv(text);
-  return { ...table, notes: uneven ? [`${counted(uneven, "row")} with more or fewer cells than columns`] : [] };
+  const { uneven, renamed, columns, rows } = parseCsv(text);
+  if (columns.some(isAdded)) { // a download, made safe for a spreadsheet
+    for (const row of rows) for (const name of columns) row[name] = bare(row[name]);
+  }
+  return { columns, rows, notes: [
+    ...(uneven ? [`${counted(uneven, "row")} with more or fewer cells than columns`] : []),
+    ...(renamed.length ? [`columns of one name are numbered: ${renamed.join(", ")}`] : []),
+  ] };
 }
 
 function objectsOf(lines) {

@@ -22,6 +22,7 @@ class OpenPost:
     Attributes:
         result: the answer as it was given, JSON.
         model: what gave it, without its labels.
+        model_key: of the respondent, which has them.
         claimed_by: who looks at it now, until `claimed_until`, in seconds since 1970.
     """
 
@@ -29,6 +30,7 @@ class OpenPost:
     text: str
     result: str
     model: Mapping[str, str]
+    model_key: str
     time: int
     usefulness: float
     claimed_by: str | None
@@ -123,6 +125,11 @@ class ReviewList:
             held = connection.scalar(select(func.count()).select_from(posts).where(OPEN, *claimed))
         return int(open_ or 0), int(held or 0)
 
+    def models(self) -> set[str]:
+        """Keys of the respondents whose posts are open."""
+        with self._store.transaction(reads=True) as connection:
+            return {*connection.scalars(select(posts.c.model).where(OPEN).distinct())}
+
     def forget(self, days: float, now: float | None = None) -> int:
         """Delete posts that are older; their feedback has a copy of the text. Returns how many."""
         with self._store.transaction() as connection:
@@ -176,6 +183,7 @@ def _open_post(row: RowMapping, now: float) -> OpenPost:
         text=row["text"],
         result=row["result"],
         model={name: row["about"][name] for name in _ABOUT},
+        model_key=row["model"],
         time=row["time"],
         usefulness=row["usefulness"],
         claimed_by=row["claimed_by"] if held else None,

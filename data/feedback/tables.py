@@ -109,7 +109,7 @@ OPEN = posts.c.usefulness.is_not(None)
 
 # The best of each kind are read from it without looking at the others.
 Index(
-    "open_posts_of_a_kind", posts.c.kind, posts.c.usefulness.desc(), posts.c.answer,
+    "open_posts_of_a_kind", posts.c.kind, posts.c.usefulness.desc(), posts.c.answer, posts.c.model,
     sqlite_where=OPEN, postgresql_where=OPEN,
 )  # fmt: skip
 

@@ -27,10 +27,12 @@ POST = {
     "time": "2026-11-23T10:00:00Z",
     "usefulness": 0.83,
     "model": {"name": "m", "version": "1", "taxonomy": "t", "policy": "p", "precision": "int8"},
+    "model_key": "k",
     "claimed_by": "ana",
     "claimed_until": "2026-11-23T10:15:00Z",
 }
-LIST = {"request_id": "r", "posts": [POST], "open": 41, "claimed": 3}
+HEAD = {"name": "intent", "labels": ["late", "refund"], "optional": True}
+LIST = {"request_id": "r", "posts": [POST], "models": {"k": {"heads": [HEAD]}}, "open": 41, "claimed": 3}
 
 
 def test_a_correction_is_stored_once(ask: Ask, client: httpx.Client) -> None:
@@ -206,6 +208,8 @@ def test_posts_are_listed(ask: Ask) -> None:
     assert (found.open, found.claimed) == (41, 3)
     [post] = found.posts
     assert (post.answer, post.claimed_by, post.labels["intent"].label) == ("a-1", "ana", "late")
+    [head] = found.models[post.model_key].heads
+    assert (head.name, head.labels, head.optional) == ("intent", ["late", "refund"], True)
     assert (post.time, post.claimed_until) == ("2026-11-23T10:00:00Z", "2026-11-23T10:15:00Z")
 
 

@@ -11,6 +11,16 @@ from tests.browser import console
 LEAVE = (
     "const event = new Event('beforeunload', { cancelable: true }); dispatchEvent(event); return event.defaultPrevented"
 )
+# Damages what is sent until it is `mended`; holds it back while it is `held`.
+REFUSE = """
+const ask = window.fetch;
+window.fetch = async (path, options) => {
+  if (path !== "feedback") return ask(path, options);
+  if (window.held) await new Promise((resolve) => { window.go = resolve; });
+  const body = window.mended ? options.body : options.body.replace(/"answer":"[^"]*"/, '"answer":"damaged"');
+  return ask(path, { ...options, body });
+};
+"""
 
 
 @in_two
@@ -102,11 +112,7 @@ def test_a_correction_waits_until_the_service_takes_it(page: Page, store: Path) 
 def test_a_correction_that_is_refused_is_shown_as_such(page: Page, store: Path) -> None:
     before = len(judgements(store))
     page.classify(POSTS[:1])
-    page.do("""
-        const ask = window.fetch;
-        window.fetch = (path, options) => ask(path, path !== "feedback" || window.mended ? options :
-          { ...options, body: options.body.replace(/"answer":"[^"]*"/, '"answer":"damaged"') });
-    """)
+    page.do(REFUSE)
     page.judge("intent", "right")
     until(lambda: page.find("#saved").text == "1 could not be saved")
     assert "not saved: " in page.cards()[0]["labels"][0]["label"]
@@ -115,6 +121,48 @@ def test_a_correction_that_is_refused_is_shown_as_such(page: Page, store: Path) 
     page.press("Try again")
     page.saved(1)
     assert len(judgements(store)) == before + 1
+
+
+@in_one
+def test_of_what_was_refused_the_rest_is_sent_again_where_one_label_was_judged_anew(page: Page, store: Path) -> None:
+    before = len(judgements(store))
+    page.classify(POSTS[:1])
+    page.do(REFUSE)
+    page.press("All are right")
+    until(lambda: page.find("#saved").text == "1 could not be saved")
+    page.do("window.mended = true")
+    page.judge("urgency", "wrong")
+    page.press("I do not know which")
+    until(lambda: page.find("#saved").text == "1 label saved, 1 could not be saved")
+    assert page.do(LEAVE) is True
+    shown = [row["label"] for row in page.cards()[0]["labels"]]
+    assert ["not saved: " in label for label in shown] == [True, False, True]
+    page.press("Try again")
+    page.saved(3)
+    assert all(row["label"].endswith(" saved") for row in page.cards()[0]["labels"])
+    assert page.do(LEAVE) is False
+    anew, rest = judgements(store)[before:]
+    assert (anew["labels"], anew["wrong"]) == ({}, ["urgency"])
+    assert (rest["labels"].keys(), rest["wrong"]) == ({"intent", "department"}, [])
+
+
+@in_one
+def test_what_was_judged_anew_while_it_was_sent_is_not_sent_again(page: Page, store: Path) -> None:
+    before = len(judgements(store))
+    page.classify(POSTS[:1])
+    page.do(REFUSE + "window.held = true")
+    page.judge("intent", "right")
+    sent = "return Boolean(window.go)"
+    until(lambda: bool(page.do(sent)))
+    page.judge("intent", "wrong")
+    page.press("I do not know which")
+    page.do("const { go } = window; window.go = null; go()")
+    until(lambda: bool(page.do(sent)))
+    page.do("window.mended = true; window.go()")
+    page.saved(1)
+    assert page.do(LEAVE) is False
+    [stored] = judgements(store)[before:]
+    assert stored["wrong"] == ["intent"]
 
 
 @in_one

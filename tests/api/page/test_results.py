@@ -9,7 +9,7 @@ import httpx
 from selenium.webdriver import Keys
 
 from tests.api.conftest import until
-from tests.api.page.opened import POSTS, Page, answers, in_two
+from tests.api.page.opened import POSTS, Page, answers, in_one, in_two
 
 LEVELS = ["low", "normal", "high"]
 
@@ -100,6 +100,42 @@ def test_what_is_shown_is_downloaded(page: Page, client: httpx.Client, tmp_path:
         assert float(row["triage_intent_confidence"]) == answer["labels"]["intent"]["confidence"]
         assert row["triage_action"] == answer["route"]["action"]
         assert row["triage_reasons"].split() == answer["route"]["reasons"]
+
+
+@in_one
+def test_a_download_is_labelled_again_and_nothing_of_the_earlier_answers_stays(page: Page, tmp_path: Path) -> None:
+    page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    texts = ["@acme my order is late", "x" * 2_001]
+    earlier = {"triage_intent": "old", "triage_intent_confidence": "0.25", "triage_action": "auto"}
+    names = ["text", "note", *earlier]
+    rows = [[f"'{texts[0]}", "'tis", *earlier.values()], [texts[1], "-1", *earlier.values()]]
+    page.drop("triage.csv", "\ufeff" + "".join(",".join(row) + "\r\n" for row in [names, *rows]))
+    left_out = "left out, because new answers get such names: "
+    until(lambda: page.find("#file-note").text == f"2 rows; {left_out}{', '.join(earlier)}")
+    page.press("Classify 2 posts")
+    page.labelled(2)
+    assert page.texts() == texts
+    page.press("CSV")
+    until((tmp_path / "triage.csv").exists)
+    with (tmp_path / "triage.csv").open(encoding="utf-8-sig", newline="") as written:
+        answered, failed = csv.DictReader(written)
+    assert (answered["text"], answered["note"]) == (f"'{texts[0]}", "'tis")
+    assert answered["triage_intent"] in {"refund", "outage", "spam"}
+    assert {name: value for name, value in failed.items() if value} == {
+        "text": texts[1],
+        "note": "-1",
+        "triage_error": "text_too_long",
+    }
+
+    page.drop("triage.jsonl", '{"triage": {"status": "ok"}, "text": "late", "triage_id": 1, "id": 2}\n')
+    until(lambda: page.find("#file-note").text == f"1 row; {left_out}triage, triage_id")
+    page.press("Classify 1 post")
+    page.labelled(1)
+    page.press("JSONL")
+    until((tmp_path / "triage.jsonl").exists)
+    [line] = (tmp_path / "triage.jsonl").read_text().splitlines()
+    row = json.loads(line)
+    assert (list(row), row["triage"]["status"], "labels" in row["triage"]) == (["text", "id", "triage"], "ok", True)
 
 
 @in_two

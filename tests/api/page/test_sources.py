@@ -58,6 +58,31 @@ def test_a_file_is_chosen_and_read_as_far_as_it_can_be(page: Page, tmp_path: Pat
 
 
 @in_one
+def test_columns_of_one_name_are_told_apart(page: Page) -> None:
+    page.drop("posts.csv", "note,text,note,note 2,note,\nmy,late,own,second,words,.\n")
+    until(lambda: page.find("#file-note").text == "1 row; columns of one name are numbered: note 3, note 4")
+    names = [option.text for option in page.all("#column option")]
+    assert names == ["note", "text", "note 3", "note 2", "note 4", "column 6"]
+    first = []
+    for name in names:
+        page.find(f"#column option[value='{name}']").click()
+        first.append(page.find("#file-first").text)
+    assert first == ["my", "late", "own", "second", "words", "."]
+
+
+@in_one
+def test_a_folder_is_dropped_and_told_from_a_file(page: Page, tmp_path: Path) -> None:
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
+        page.browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 100, "y": 100, "data": data})
+    until(lambda: page.find("#fault").text.startswith(f"{tmp_path.name} cannot be read; it may be a folder"))
+    assert not page.find("#file").is_displayed()
+    page.drop("posts.csv", "text\nlate\n")
+    until(lambda: page.find("#file-note").text == "1 row")
+    assert not page.find("#fault").is_displayed()
+
+
+@in_one
 def test_tables_are_read_and_written_as_they_are_elsewhere(page: Page) -> None:
     rows = [
         ["text", "note"],
@@ -78,6 +103,23 @@ def test_tables_are_read_and_written_as_they_are_elsewhere(page: Page) -> None:
         )
         assert read == rows
         assert list(csv.reader(io.StringIO(again, newline=""))) == rows
+
+
+@in_one
+def test_a_spreadsheet_is_given_no_formula(page: Page) -> None:
+    formulas = ["=1+1", "+49 170 1234", "-2+3", "@acme late", "\t=1", "\r=1", '=HYPERLINK("x","y")', "- no"]
+    harmless = ["", "late", "'=1", " =1", "-5", "-1.234,56", "1-2"]
+    text = page.answer(
+        """
+        const { formatCsv } = await import("./page/csv.js");
+        return formatCsv(["=name", "cell"], [...arguments[0].map((cell) => ({ cell })), { "=name": -0.5, cell: true }]);
+        """,
+        [*formulas, *harmless],
+    )
+    [header, *rows] = csv.reader(io.StringIO(text, newline=""))
+    assert header == ["'=name", "cell"]
+    assert [cell for _, cell in rows[:-1]] == [*(f"'{cell}" for cell in formulas), *harmless]
+    assert rows[-1] == ["-0.5", "true"]
 
 
 def written(rows: Sequence[Sequence[object]], delimiter: str) -> str:

@@ -44,9 +44,12 @@ def test_the_most_useful_come_first_spread_over_the_labels(posts: ReviewList) ->
 
 
 def test_posts_that_nobody_is_asked_about_are_kept_and_not_shown(posts: ReviewList) -> None:
-    posts.keep([post("a", None), post("b", 0.1)])
+    posts.keep([post("a", None)])
+    assert posts.models() == set()
+    posts.keep([post("b", 0.1)])
     assert names(posts.open(10, {}, NOW)) == ["b"]
     assert posts.counts(NOW) == (1, 0)
+    assert posts.models() == {MODEL.key}
 
 
 def test_a_claimed_post_is_nobody_elses_until_the_claim_ends(posts: ReviewList) -> None:
@@ -131,13 +134,15 @@ def test_of_many_open_posts_only_the_best_are_read(tmp_path: Path) -> None:
         for query in (
             "SELECT answer FROM posts WHERE usefulness IS NOT NULL AND kind = 'x' ORDER BY usefulness DESC, answer",
             "SELECT count(kind) FROM posts WHERE usefulness IS NOT NULL",
+            "SELECT DISTINCT model FROM posts WHERE usefulness IS NOT NULL",
             "SELECT answer FROM posts WHERE usefulness IS NOT NULL AND claimed_by = 'ana' AND claimed_until > 0",
         ):
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")
             plans.append(" ".join(str(row[-1]) for row in plan))
     store.close()
-    best, count, own = plans
+    best, count, answered, own = plans
     assert "COVERING INDEX open_posts_of_a_kind" in best
     assert "COVERING INDEX open_posts_of_a_kind" in count
+    assert "COVERING INDEX open_posts_of_a_kind" in answered
     assert "INDEX posts_by_reviewer" in own
-    assert "TEMP B-TREE" not in " ".join(plans)
+    assert "TEMP B-TREE" not in best
