@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from api.client.batches import Batch, Batcher, Envelope
 from api.client.errors import faults_of
 from api.client.results import NotStored, Stored
-from api.feedback.schemas import FeedbackIn
+from api.feedback.schemas import FeedbackId, FeedbackIn
 from data.errors import DataError
 
 FEEDBACK = Envelope(b'{"feedback": [', b"]}")
@@ -20,7 +20,7 @@ class Correction(FeedbackIn):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    id: str | None = Field(default_factory=lambda: uuid4().hex)
+    id: FeedbackId | None = Field(default_factory=lambda: uuid4().hex)
 
 
 AnyCorrection = Correction | Mapping[str, Any]

@@ -14,6 +14,7 @@ _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCKS_DIFFER_BY = timedelta(hours=1)
 
 AnswerIdText = Annotated[StrictStr, Field(max_length=_LONGEST_ANSWER)]
+FeedbackId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 Reviewer = Annotated[Text, Field(min_length=1, max_length=_LONGEST_NAME)]
 
 
@@ -30,6 +31,8 @@ class FeedbackErrorCode(StrEnum):
 
 
 def _written_out(value: Any) -> Any:
+    if isinstance(value, datetime):  # of who calls from Python
+        return value
     if not isinstance(value, str) or "T" not in value.upper():  # pydantic takes numbers for Unix time
         raise ValueError("expected a time as ISO 8601 writes it")  # which pydantic makes a fault of
     return value
@@ -66,9 +69,8 @@ class FeedbackIn(BaseModel):
     )
     saw_answer: StrictBool | None = Field(None, description="whether the person had seen the answer before judging")
     text: Text | None = Field(None, description="the post again, so that it can teach; it is kept, masked")
-    id: StrictStr | None = Field(
+    id: FeedbackId | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9._-]{1,128}$",
         description="sent twice, it is stored once; what comes without one is stored unless the same `reviewer` said "
         "the same of this answer last",
     )

@@ -12,6 +12,7 @@ from data.feedback.store import FeedbackStore, insert_new, one_at_a_time
 from data.feedback.tables import OPEN, feedback, models, posts
 
 _SECONDS_A_DAY = 86_400
+_AT_ONCE = 1000  # posts that are deleted together: others wait meanwhile
 _ABOUT = ("name", "version", "taxonomy", "policy", "precision")
 
 
@@ -61,7 +62,7 @@ class ReviewList:
         hashes = {post.text_hash for post in kept}
         with self._store.transaction() as connection:
             one_at_a_time(connection)
-            judged = select(feedback.c.text_hash).where(feedback.c.text_hash.in_(hashes))
+            judged = select(feedback.c.text_hash).where(feedback.c.text_hash.in_(hashes)).distinct()
             asked = select(posts.c.text_hash).where(posts.c.text_hash.in_(hashes), OPEN)
             closed = {*connection.scalars(judged), *connection.scalars(asked)}
             rows = [_row(post) for post in kept]
@@ -110,6 +111,7 @@ class ReviewList:
     def release(self, reviewer: str, answers: Sequence[str]) -> int:
         """Give posts back; returns how many the reviewer had."""
         with self._store.transaction() as connection:
+            one_at_a_time(connection)
             released = connection.execute(
                 posts.update()
                 .where(posts.c.answer.in_(answers), posts.c.claimed_by == reviewer)
@@ -132,8 +134,15 @@ class ReviewList:
 
     def forget(self, days: float, now: float | None = None) -> int:
         """Delete posts that are older; their feedback has a copy of the text. Returns how many."""
-        with self._store.transaction() as connection:
-            return connection.execute(posts.delete().where(posts.c.time < _now(now) - days * _SECONDS_A_DAY)).rowcount
+        over = select(posts.c.answer).where(posts.c.time < _now(now) - days * _SECONDS_A_DAY).limit(_AT_ONCE)
+        forgotten = 0
+        while True:
+            with self._store.transaction() as connection:
+                one_at_a_time(connection)
+                count = connection.execute(posts.delete().where(posts.c.answer.in_(over))).rowcount
+            forgotten += count
+            if count < _AT_ONCE:
+                return forgotten
 
     def _claimed(self, connection: Connection, reviewer: str, answers: Sequence[str], now: float) -> list[OpenPost]:
         free = or_(posts.c.claimed_by == reviewer, posts.c.claimed_until <= now)

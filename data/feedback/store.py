@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, exc, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from data.feedback.records import Feedback, Respondent
-from data.feedback.tables import READS, connect, connect_to_read, feedback, models, posts, unreachable
+from data.feedback.tables import OPEN, READS, connect, connect_to_read, feedback, models, posts, unreachable
 
 Stored = tuple[str, "Outcome"]
 """The id of feedback, and what became of it."""
@@ -154,12 +154,12 @@ def _respondent(key: str, about: Mapping[str, Any]) -> Respondent:
 
 
 def _row(item: Feedback) -> dict[str, Any]:
-    said = item.said
+    said, reviewer = item.said, item.reviewer and item.reviewer.replace("\0", "")  # as it will be read
     told = {
         "answer": item.answer,
         "labels": dict(item.labels),
         "wrong": sorted(item.wrong),
-        "reviewer": item.reviewer,
+        "reviewer": reviewer,
         "saw_answer": item.saw_answer,
     }
     content = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
@@ -190,12 +190,13 @@ def _name(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     before = set(connection.scalars(select(feedback.c.id).where(feedback.c.id.in_(given))))
     for row in rows:
         if row["id"] in before:
-            continue  # said before what was said last
+            continue  # said before what was said last, or not stored
         whom = (row["answer"], row["reviewer"], row["client"])
         content, id_ = last.get(whom, (None, None))
         if row["id"] is None:
             row["id"] = id_ if content == row["content"] else uuid.uuid4().hex
         last[whom] = (row["content"], row["id"])
+        before.add(row["id"])
 
 
 def _first_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -221,6 +222,6 @@ def _settle(connection: Connection, text_hashes: set[str]) -> None:
     """Nobody is asked of these texts any more, however often they came."""
     connection.execute(
         posts.update()
-        .where(posts.c.text_hash.in_(text_hashes))
+        .where(posts.c.text_hash.in_(text_hashes), OPEN)
         .values(usefulness=None, claimed_by=None, claimed_until=0)
     )

@@ -1,6 +1,7 @@
 """The tables of the store, and the database that they lie in."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ Index(
     "open_posts_of_a_kind", posts.c.kind, posts.c.usefulness.desc(), posts.c.answer, posts.c.model,
     sqlite_where=OPEN, postgresql_where=OPEN,
 )  # fmt: skip
+Index("open_posts_by_text", posts.c.text_hash, sqlite_where=OPEN, postgresql_where=OPEN)
 
 
 def url_of(location: str) -> sqlalchemy.URL:
@@ -151,7 +153,7 @@ def connect(location: str) -> Engine:
 
     Raises:
         ConfigurationError, MissingExtraError: as `check`.
-        StoreError: it cannot be reached or written.
+        StoreError: it cannot be reached or written, or its tables are those of another version.
     """
     url = url_of(location)
     engine = _engine(url)
@@ -161,8 +163,11 @@ def connect(location: str) -> Engine:
             event.listen(engine, "connect", _write_ahead)
         with engine.begin() as connection:
             _make_tables(connection)
-    except (exc.SQLAlchemyError, OSError) as error:
-        raise unreachable(error, engine.url) from error
+    except BaseException as error:
+        engine.dispose()  # nothing else of this process is to have the file open
+        if isinstance(error, exc.SQLAlchemyError | OSError):
+            raise unreachable(error, engine.url) from error
+        raise
     return engine
 
 
@@ -176,14 +181,17 @@ def connect_to_read(location: str) -> Engine:
     """
     url = url_of(location)
     engine = _engine(url)
-    missing = url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()
     try:
-        if missing or not inspect(engine).has_table(feedback.name):
-            raise DataError(
-                f"{shown(url)}: there is no feedback; name the file or URL that the service has as `feedback`"
-            )
+        there = url.get_backend_name() != "sqlite" or Path(str(url.database)).is_file()
+        if there:
+            with engine.execution_options(**{READS: True}).connect() as connection:
+                there = inspect(connection).has_table(feedback.name)
     except exc.SQLAlchemyError as error:
+        engine.dispose()
         raise unreachable(error, engine.url) from error
+    if not there:
+        engine.dispose()
+        raise DataError(f"{shown(url)}: there is no feedback; name the file or URL that the service has as `feedback`")
     return engine
 
 
@@ -220,11 +228,22 @@ def _make_tables(connection: Connection) -> None:
         # Of several processes that begin together one makes them, and the others wait for it.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7241001)")
     metadata.create_all(connection)
+    found = inspect(connection)
+    for table in metadata.tables.values():
+        if {column["name"] for column in found.get_columns(table.name)} != set(table.columns.keys()):
+            raise StoreError(
+                f"{shown(connection.engine.url)}: its table {table.name} is of another version; name another place "
+                "with the setting feedback"
+            )
 
 
 def _make_private(file: Path) -> None:
-    """Posts and names are not for everybody on the machine; what lies beside the file takes its rights from it."""
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    """Posts and names are not for everybody on the machine; what lies beside the file takes its rights from it.
+
+    One that is there is not opened: closing it would take the locks away that SQLite has on it in this process.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _careful(connection: Any, _: Any) -> None:

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from api.client import Correction, NotStored, RefusedError, Stored
 from data.errors import DataError
@@ -225,3 +227,16 @@ def test_posts_are_given_back(ask: Ask) -> None:
     with scripted([answers({"request_id": "r", "released": 1})], "/review/releases") as service:
         assert ask(service.url, lambda triage: triage.release("ana", ["a-1"])) == 1
     assert service.asked[0].body == {"reviewer": "ana", "answers": ["a-1"]}
+
+
+def test_a_correction_has_an_id_that_the_service_takes() -> None:
+    for bad in ("", "a b!", "x" * 129):
+        with pytest.raises(ValidationError, match="pattern"):
+            Correction(answer="a", wrong=["intent"], id=bad)
+
+
+def test_a_correction_takes_a_time_as_python_has_it() -> None:
+    correction = Correction(answer="a", wrong=["intent"], time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    assert '"time":"2026-01-02T03:04:05Z"' in correction.model_dump_json()
+    with pytest.raises(ValidationError, match="timezone"):
+        Correction(answer="a", wrong=["intent"], time=datetime(2026, 1, 2))  # noqa: DTZ001  # which is what is wrong

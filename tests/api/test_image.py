@@ -296,8 +296,8 @@ def test_the_image_serves_is_healthy_and_ends_when_asked(image: Image, registry:
     assert "everybody who reaches this port can use" in said
     assert "telemetry" not in said
     assert (work / "volume" / "feedback.db").stat().st_uid == int(image.user.partition(":")[0])
-    copied = shutil.copy(work / "volume" / "feedback.db", work / "corrected.db")  # that file alone is all of it then
-    [row] = feedback_rows(str(copied), "feedback:corrected.db")
+    corrected = shutil.copytree(work / "volume", work / "corrected")
+    [row] = feedback_rows(str(corrected / "feedback.db"), "feedback:corrected")
     assert isinstance(row, Row)
     assert (row.values["text"], row.values["intent"]) == (text, "outage")
     written = [path for path in image.root.rglob("*") if path.lstat().st_mtime > began]

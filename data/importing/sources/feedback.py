@@ -73,15 +73,17 @@ def _row(
 
 def _labels(judgements: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The label of each head that was told last, unless it was taken back."""
-    told: dict[str, tuple[str, str | None]] = {}
+    told: dict[str, tuple[str, tuple[Any, ...]]] = {}
     for judgement in reversed(judgements):
+        # Who gives no name may be another one the next time, unless it is of the same answer.
+        person = (judgement["client"], judgement["reviewer"] or judgement["answer"], not judgement["reviewer"])
         for head in judgement["wrong"]:
             # It is the label of the answer that is wrong: that says nothing against another one of somebody who knew.
-            label, reviewer = told.get(head, (None, None))
-            if label == judgement["said"][head][0] or reviewer == judgement["reviewer"]:
+            label, by = told.get(head, (None, None))
+            if label == judgement["said"][head][0] or by == person:
                 told.pop(head, None)
         for head, right in judgement["labels"].items():
-            told[head] = (NO_LABEL if right is None else right, judgement["reviewer"])
+            told[head] = (NO_LABEL if right is None else right, person)
     return {head: label for head, (label, _) in told.items()}
 
 

@@ -146,3 +146,25 @@ def test_of_many_open_posts_only_the_best_are_read(tmp_path: Path) -> None:
     assert "COVERING INDEX open_posts_of_a_kind" in answered
     assert "INDEX posts_by_reviewer" in own
     assert "TEMP B-TREE" not in best
+
+
+def test_reviewers_who_claim_and_release_at_the_same_time_do_not_hold_each_other_up(posts: ReviewList) -> None:
+    posts.keep([post(f"{number:03}", 0.5) for number in range(300)])
+    answers = [f"answer-{number:03}" for number in range(300)]
+
+    def work(reviewer: str) -> None:
+        for turn in range(10):
+            posts.claim(reviewer, 100, {})
+            posts.release(reviewer, answers[:: 1 if turn % 2 else -1])
+            posts.forget(1e6)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, ["ana", "bob", "eve", "joe"]))
+    assert posts.counts() == (300, 0)
+
+
+def test_many_posts_are_forgotten_in_portions(posts: ReviewList) -> None:
+    posts.keep([post(f"{number}", None) for number in range(2500)])
+    posts.keep([post("new", 0.5, time=int(NOW + 10 * 86_400))])
+    assert posts.forget(5, NOW + 10 * 86_400) == 2500
+    assert names(posts.open(10, {}, NOW)) == ["new"]

@@ -54,10 +54,14 @@ def test_a_label_that_is_taken_back_does_not_teach(store: FeedbackStore, locatio
             judged("4", post="b", at=2.0, reviewer="bob", **taken_back),
             judged("5", "refund", post="c", at=1.0, text="c"),
             judged("6", post="c", at=2.0, reviewer="bob", **taken_back),  # as the first one says too
+            judged("7", "refund", post="d", at=1.0, text="d", reviewer=None),
+            judged("8", post="d", at=2.0, reviewer=None, answer="another", **taken_back),  # perhaps another person
+            judged("9", "refund", post="e", at=1.0, text="e", reviewer=None),
+            judged("10", post="e", at=2.0, reviewer=None, **taken_back),
         ]
     )
     told = [row.values.get("intent") for row in feedback_rows(location, "feedback:here") if isinstance(row, Row)]
-    assert told == [None, None, "refund"]
+    assert told == [None, None, "refund", "refund", None]
 
 
 def test_who_only_reads_makes_no_store(tmp_path: Path) -> None:

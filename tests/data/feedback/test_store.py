@@ -86,7 +86,13 @@ def test_what_was_stored_before_with_its_id_is_not_what_was_said_last(store: Fee
     assert outcomes(store.add(both)) == [KNOWN, KNOWN]
 
 
+def test_what_is_refused_is_not_what_was_said_last(store: FeedbackStore) -> None:
+    items = [judged("1", "refund"), judged("1", "outage"), judged(None, "outage")]
+    assert outcomes(store.add(items)) == [NEW, TAKEN, NEW]
+
+
 def test_a_character_that_postgresql_has_not_is_left_out(store: FeedbackStore) -> None:
+    assert outcomes(store.add([judged(None, reviewer="b\0ob"), judged(None, reviewer="b\0ob")])) == [NEW, KNOWN]
     assert outcomes(store.add([judged("1", text="my\0order", reviewer="an\0a"), judged("2")])) == [NEW, NEW]
     assert {row["id"]: (row["text"], row["reviewer"]) for row in store.rows()}["1"] == ("myorder", "ana")
 
