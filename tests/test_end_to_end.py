@@ -77,7 +77,7 @@ def service(models: Path, **environment: str) -> Iterator[tuple[subprocess.Popen
         [*TRIAGE, "serve", "--port", "0", "--models", str(models)],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **environment},
+        env={**os.environ, "TRIAGE_FEEDBACK": str(models / "feedback.db"), **environment},
     )
     assert process.stderr is not None
     log = []

@@ -17,7 +17,7 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def test_a_request_is_a_span_with_its_stages_inside_and_nothing_of_the_post(bundle: Bundle, tmp_path: Path) -> None:
     spans = InMemorySpanExporter()
-    app = create_app(bundle, Settings(allowed_hosts="*"), tmp_path)
+    app = create_app(bundle, Settings(allowed_hosts="*", feedback=f"{tmp_path}/feedback.db"), tmp_path)
     add_tracing(app, app.state.service.telemetry, SimpleSpanProcessor(spans))
     with TestClient(app) as client:
         until(lambda: client.get("/readyz").status_code == 200)
@@ -46,7 +46,7 @@ def test_nothing_that_a_client_writes_into_a_url_or_its_name_is_exported(
         "opentelemetry.instrumentation._semconv._OpenTelemetrySemanticConventionStability._initialized", False
     )
     spans = InMemorySpanExporter()
-    app = create_app(bundle, Settings(allowed_hosts="*"), tmp_path)
+    app = create_app(bundle, Settings(allowed_hosts="*", feedback=f"{tmp_path}/feedback.db"), tmp_path)
     add_tracing(app, app.state.service.telemetry, SimpleSpanProcessor(spans))
     with TestClient(app) as client:
         for path in (f"/classify?text={PRIVATE}", f"/{PRIVATE}", f"/swagger/{PRIVATE}.css", f"/livez?{PRIVATE}"):

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,15 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 def service(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`triage serve` as a process, and its URL; the log goes to the file that `log` names."""
     command = [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--workers", str(WORKERS), *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}) as process:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TRIAGE_FEEDBACK": f"{folder}/feedback.db", **environment},
+        ) as process,
+    ):
         assert process.stderr is not None
         first = process.stderr.readline()
         found = re.search(r"on (http://\S+) ", first)

@@ -45,7 +45,8 @@ class Service:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._log = stack.enter_context(tempfile.NamedTemporaryFile("w+", prefix="triage-", suffix=".log"))
-            environment = {**os.environ, "TRIAGE_CACHED_POSTS": "0"}
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="triage-"))
+            environment = {**os.environ, "TRIAGE_CACHED_POSTS": "0", "TRIAGE_FEEDBACK": f"{folder}/feedback.db"}
             self._process = subprocess.Popen(
                 self._command, stdout=subprocess.DEVNULL, stderr=self._log, env=environment, text=True
             )
