@@ -31,6 +31,7 @@ R = TypeVar("R")
 
 _SHOWN = Options(top_k=3)
 _FORGET_SECONDS = 3600.0
+_FORGOTTEN_TOGETHER = 1000  # posts; others wait meanwhile
 _ANSWERS_WAIT_SECONDS = 1.0  # for their posts to be kept
 _REST_SECONDS = 5.0  # after the store failed, in which no post is kept
 _MOST_WAITING_POSTS = 10_000
@@ -189,7 +190,8 @@ class Desk:
         """Posts are deleted when their time is over, also by a service that keeps none any more."""
         while True:
             try:
-                await self._on_thread(lambda: self._review_list().forget(self._settings.keep_days))
+                while await self._on_thread(self._forget_some) == _FORGOTTEN_TOGETHER:
+                    pass  # what came meanwhile has its turn
             except StoreError as error:
                 log.error("posts whose time is over stay until the store is back: %s", error)  # noqa: TRY400  # as above
             await asyncio.sleep(_FORGET_SECONDS)
@@ -239,6 +241,9 @@ class Desk:
         for key in self._known.keys() - self._remembered:
             self._opened().add_model(self._known[key])
             self._remembered.add(key)
+
+    def _forget_some(self) -> int:
+        return self._review_list().forget(self._settings.keep_days, _FORGOTTEN_TOGETHER)
 
     def _write(self, given: Sequence[_Given]) -> None:
         self._remember()

@@ -8,11 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from data.feedback.records import KeptPost
-from data.feedback.store import FeedbackStore, insert_new, one_at_a_time
+from data.feedback.store import FeedbackStore, give_texts, insert_new, one_at_a_time
 from data.feedback.tables import OPEN, feedback, models, posts
 
 _SECONDS_A_DAY = 86_400
-_AT_ONCE = 1000  # posts that are deleted together: others wait meanwhile
 _ABOUT = ("name", "version", "taxonomy", "policy", "precision")
 
 
@@ -72,9 +71,7 @@ class ReviewList:
                 elif row["usefulness"] is not None:
                     closed.add(row["text_hash"])
             connection.execute(insert_new(connection, posts, "answer"), rows)
-            text = select(posts.c.text).where(posts.c.text_hash == feedback.c.text_hash).limit(1).scalar_subquery()
-            lacking = feedback.c.text_hash.in_(hashes) & feedback.c.text.is_(None)
-            connection.execute(feedback.update().where(lacking).values(text=text))
+            give_texts(connection, feedback.c.text_hash.in_(hashes))
 
     def open(self, most: int, wanted: Mapping[str, str], now: float | None = None) -> list[OpenPost]:
         """Open posts, claimed ones among them.
@@ -132,17 +129,19 @@ class ReviewList:
         with self._store.transaction(reads=True) as connection:
             return {*connection.scalars(select(posts.c.model).where(OPEN).distinct())}
 
-    def forget(self, days: float, now: float | None = None) -> int:
-        """Delete posts that are older; their feedback has a copy of the text. Returns how many."""
-        over = select(posts.c.answer).where(posts.c.time < _now(now) - days * _SECONDS_A_DAY).limit(_AT_ONCE)
-        forgotten = 0
-        while True:
-            with self._store.transaction() as connection:
-                one_at_a_time(connection)
-                count = connection.execute(posts.delete().where(posts.c.answer.in_(over))).rowcount
-            forgotten += count
-            if count < _AT_ONCE:
-                return forgotten
+    def forget(self, days: float, most: int, now: float | None = None) -> int:
+        """Delete posts that are older; their feedback has a copy of the text.
+
+        Args:
+            most: that are deleted together, while others wait.
+
+        Returns:
+            How many were; fewer than `most` where none is left.
+        """
+        over = select(posts.c.answer).where(posts.c.time < _now(now) - days * _SECONDS_A_DAY).limit(most)
+        with self._store.transaction() as connection:
+            one_at_a_time(connection)
+            return connection.execute(posts.delete().where(posts.c.answer.in_(over))).rowcount
 
     def _claimed(self, connection: Connection, reviewer: str, answers: Sequence[str], now: float) -> list[OpenPost]:
         free = or_(posts.c.claimed_by == reviewer, posts.c.claimed_until <= now)

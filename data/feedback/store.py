@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, exc, select
+from sqlalchemy import ColumnElement, Connection, Engine, exc, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from data.feedback.records import Feedback, Respondent
@@ -120,6 +120,7 @@ class FeedbackStore:
                 new.discard(row["id"])
             accepted = [row for row, outcome in zip(rows, outcomes, strict=True) if outcome is not Outcome.TAKEN]
             _add_texts(connection, accepted)
+            give_texts(connection, feedback.c.id.in_([row["id"] for row in accepted]))
             _settle(connection, {row["text_hash"] for row in accepted})
         return list(zip(ids, outcomes, strict=True))
 
@@ -140,6 +141,12 @@ def one_at_a_time(connection: Connection) -> None:
     """Until the transaction ends no other one is here. In SQLite all are alone anyway; PostgreSQL is asked for it."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7241002)")
+
+
+def give_texts(connection: Connection, wanted: ColumnElement[bool]) -> None:
+    """Feedback that has no text takes that of its post, where it is kept."""
+    kept = select(posts.c.text).where(posts.c.text_hash == feedback.c.text_hash).limit(1).scalar_subquery()
+    connection.execute(feedback.update().where(wanted, feedback.c.text.is_(None)).values(text=kept))
 
 
 def insert_new(connection: Connection, table: sqlalchemy.Table, key: str) -> Any:
@@ -207,15 +214,11 @@ def _first_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _add_texts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Texts that were sent with feedback that is there without; of others those that were kept with the answer."""
+    """Texts that were sent with feedback that is there without."""
     sent = [{"of": row["id"], "sent": row["text"]} for row in rows if row["text"] is not None]
-    lacking = feedback.c.text.is_(None)
     if sent:
-        of_one = feedback.update().where(feedback.c.id == sqlalchemy.bindparam("of"), lacking)
+        of_one = feedback.update().where(feedback.c.id == sqlalchemy.bindparam("of"), feedback.c.text.is_(None))
         connection.execute(of_one.values(text=sqlalchemy.bindparam("sent")), sent)
-    kept = select(posts.c.text).where(posts.c.text_hash == feedback.c.text_hash).limit(1).scalar_subquery()
-    ids = [row["id"] for row in rows]
-    connection.execute(feedback.update().where(feedback.c.id.in_(ids), lacking).values(text=kept))
 
 
 def _settle(connection: Connection, text_hashes: set[str]) -> None:

@@ -240,6 +240,9 @@ def test_posts_whose_time_is_over_are_deleted_also_where_none_are_kept_any_more(
         asked(client, TEXT)
     with closing(sqlite3.connect(location)) as database:
         assert database.execute("UPDATE posts SET time = 0").rowcount == 1
+        columns = "text, text_hash, model, result, time, usefulness, kind, labels, claimed_by, claimed_until"
+        for number in range(2000):  # more than are deleted together
+            database.execute(f"INSERT INTO posts SELECT 'a{number}', {columns} FROM posts LIMIT 1")  # noqa: S608  # a test's own
         database.commit()
     with serving_app(bundle, feedback=location), closing(sqlite3.connect(location)) as database:
         until(lambda: database.execute("SELECT count(*) FROM posts").fetchone() == (0,))

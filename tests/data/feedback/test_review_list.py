@@ -92,7 +92,7 @@ def test_feedback_settles_a_post_whoever_has_it(posts: ReviewList, store: Feedba
 def test_old_posts_are_forgotten_and_their_feedback_keeps_the_text(posts: ReviewList, store: FeedbackStore) -> None:
     posts.keep([post("a", 0.9, time=int(NOW) - 86_400 * 31), post("b", 0.8, time=int(NOW) - 86_400 * 29)])
     store.add([judged("1", post="a")])
-    assert posts.forget(30, NOW) == 1
+    assert posts.forget(30, 1000, NOW) == 1
     assert names(posts.open(10, {}, NOW)) == ["b"]
     assert [row["text"] for row in store.rows()] == ["text of a"]
 
@@ -156,15 +156,15 @@ def test_reviewers_who_claim_and_release_at_the_same_time_do_not_hold_each_other
         for turn in range(10):
             posts.claim(reviewer, 100, {})
             posts.release(reviewer, answers[:: 1 if turn % 2 else -1])
-            posts.forget(1e6)
+            posts.forget(1e6, 1000)
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(work, ["ana", "bob", "eve", "joe"]))
     assert posts.counts() == (300, 0)
 
 
-def test_many_posts_are_forgotten_in_portions(posts: ReviewList) -> None:
+def test_posts_are_forgotten_in_portions_as_large_as_is_wished(posts: ReviewList) -> None:
     posts.keep([post(f"{number}", None) for number in range(2500)])
     posts.keep([post("new", 0.5, time=int(NOW + 10 * 86_400))])
-    assert posts.forget(5, NOW + 10 * 86_400) == 2500
+    assert [posts.forget(5, 1000, NOW + 10 * 86_400) for _ in range(4)] == [1000, 1000, 500, 0]
     assert names(posts.open(10, {}, NOW)) == ["new"]
